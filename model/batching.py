@@ -1,0 +1,67 @@
+"""Encodings → batches by token budget, sorted by length; what is the same is computed once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.encoding import Encoding, IntArray, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows that the session scores together.
+
+    Attributes:
+        input_ids: ``[B, L]`` token ids, 0 where there is padding.
+        attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
+        rows: Which distinct window each of the B rows is.
+    """
+
+    input_ids: IntArray
+    attention_mask: IntArray
+    rows: tuple[int, ...]
+
+
+def distinct_windows(encodings: Sequence[Encoding]) -> tuple[list[Window], list[tuple[int, ...]]]:
+    """The windows that differ, and for each encoding the indices of its windows among them."""
+    seen: dict[bytes, int] = {}
+    windows: list[Window] = []
+    indices = []
+    for encoding in encodings:
+        own = []
+        for window in encoding.windows:
+            key = window.input_ids.tobytes()
+            if key not in seen:
+                seen[key] = len(windows)
+                windows.append(window)
+            own.append(seen[key])
+        indices.append(tuple(own))
+    return windows, indices
+
+
+def batches(windows: Sequence[Window], token_budget: int = 512, length_step: int = 1) -> Iterator[Batch]:
+    """Yield batches of windows, longest first, each of at most ``token_budget`` tokens with padding (or one window).
+
+    Args:
+        windows: What to score.
+        token_budget: Most tokens a batch holds, padding included.
+        length_step: Lengths are rounded up to a multiple of it, for runtimes that prepare themselves for each shape anew.
+    """
+    order = sorted(range(len(windows)), key=lambda i: -len(windows[i]))
+    at = 0
+    while at < len(order):
+        length = -(-len(windows[order[at]]) // length_step) * length_step
+        rows = order[at : at + max(1, token_budget // length)]
+        yield _pad([windows[i].input_ids for i in rows], length, tuple(rows))
+        at += len(rows)
+
+
+def _pad(ids: Sequence[IntArray], length: int, rows: tuple[int, ...]) -> Batch:
+    input_ids: npt.NDArray[np.int32] = np.zeros((len(ids), length), np.int32)
+    attention_mask = np.zeros_like(input_ids)
+    for row, one in enumerate(ids):
+        input_ids[row, : len(one)] = one
+        attention_mask[row, : len(one)] = 1
+    return Batch(input_ids, attention_mask, rows)

@@ -1,0 +1,108 @@
+"""Paragraph → token ids and offsets, in overlapping windows where it is long. The only tokenising path there is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from model.folding import fold
+
+IntArray = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One stretch of a paragraph that the encoder sees at once.
+
+    Attributes:
+        input_ids: ``[L]`` token ids with ``[CLS]`` first and ``[SEP]`` last.
+        start: Index, among the paragraph's tokens, of the first token after ``[CLS]``.
+    """
+
+    input_ids: IntArray
+    start: int
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    @property
+    def tokens(self) -> int:
+        """Number of the paragraph's own tokens in this window (without ``[CLS]`` and ``[SEP]``)."""
+        return len(self.input_ids) - 2
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A paragraph as the encoder reads it.
+
+    Attributes:
+        offsets: ``[N, 2]`` code-point start and end of each of the paragraph's N tokens in its text.
+        windows: The windows that together cover all N tokens, in order.
+    """
+
+    offsets: IntArray
+    windows: tuple[Window, ...]
+
+
+def window_spans(count: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(start, end)`` token ranges of at most ``size`` that cover ``count`` tokens.
+
+    Neighbours share ``overlap`` tokens; the last range ends at ``count`` and is as long as the others, so
+    that no window is a sliver. ``count == 0`` yields one empty range: an empty paragraph is still a paragraph.
+
+    Raises:
+        ValueError: If ``overlap`` is not smaller than ``size``.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"window overlap must be in [0, {size}), got {overlap}")
+    start = 0
+    while start + size < count:
+        yield start, start + size
+        start += size - overlap
+    yield max(0, min(start, count - size)), count
+
+
+class Encoder:
+    """Turns paragraphs into encodings with a bundle's tokenizer.
+
+    Args:
+        tokenizer: A Hugging Face ``tokenizers`` tokenizer with ``[CLS]`` and ``[SEP]``; its own post-processor is not used.
+        window_tokens: Longest window in tokens, ``[CLS]`` and ``[SEP]`` included.
+        overlap_tokens: Tokens that neighbouring windows share.
+
+    Raises:
+        ValueError: If the tokenizer lacks ``[CLS]`` or ``[SEP]``, or the sizes do not fit each other.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, window_tokens: int = 384, overlap_tokens: int = 96) -> None:
+        cls_id, sep_id = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+        if cls_id is None or sep_id is None:
+            raise ValueError("the tokenizer has no [CLS] or no [SEP]: expected a BERT vocabulary")
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self._cls_id, self._sep_id = cls_id, sep_id
+        self.window_tokens, self.overlap_tokens = window_tokens, overlap_tokens
+        next(window_spans(0, window_tokens - 2, overlap_tokens))  # the sizes are checked once, here
+
+    @classmethod
+    def from_file(cls, path: Path, window_tokens: int = 384, overlap_tokens: int = 96) -> "Encoder":
+        """Read ``tokenizer.json``; raises ``OSError`` when it cannot be read."""
+        if not path.is_file():
+            raise FileNotFoundError(f"no tokenizer at {path}")
+        return cls(Tokenizer.from_file(str(path)), window_tokens, overlap_tokens)
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Encode each text whole: nothing is cut, whatever its length."""
+        encoded = self._tokenizer.encode_batch([fold(text) for text in texts], add_special_tokens=False)
+        return [self._windows(np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2)) for one in encoded]
+
+    def _windows(self, ids: IntArray, offsets: IntArray) -> Encoding:
+        windows = tuple(
+            Window(np.concatenate(([self._cls_id], ids[start:end], [self._sep_id])).astype(np.int32), start)
+            for start, end in window_spans(len(ids), self.window_tokens - 2, self.overlap_tokens)
+        )
+        return Encoding(offsets, windows)

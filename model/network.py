@@ -1,0 +1,154 @@
+"""The network: one BERT encoder, a theme head and a department head. The only torch in ``model/``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel, BertPreTrainedModel
+from transformers.utils import ModelOutput
+
+from model.tags import TAGS
+
+IGNORE = -100
+"""Label of a token, or of a theme, that is unknown and takes no part in the loss."""
+
+
+class LanmuConfig(BertConfig):
+    """``BertConfig`` plus the size of each head.
+
+    Args:
+        themes: Number of themes T, the outputs of the theme head.
+        auxiliary_tags: Number of tags of a public NER scheme learnt beside ours in training; 0 for none. Not exported.
+        local_width: Width of the convolutions whose features the heads read beside the encoder's; 0 for none.
+        theme_loss_weight: Weight of the theme loss against the department loss.
+    """
+
+    model_type = "lanmu"
+
+    def __init__(self, themes: int = 0, auxiliary_tags: int = 0, local_width: int = 0, theme_loss_weight: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.themes = themes
+        self.auxiliary_tags = auxiliary_tags
+        self.local_width = local_width
+        self.theme_loss_weight = theme_loss_weight
+
+
+@dataclass
+class LanmuOutput(ModelOutput):
+    """What the network gives.
+
+    Attributes:
+        loss: Scalar, only with labels.
+        theme_logits: ``[B, T]``.
+        tag_logits: ``[B, L, K]``, K = len(TAGS), the special tokens included.
+    """
+
+    loss: Tensor | None = None
+    theme_logits: Tensor | None = None
+    tag_logits: Tensor | None = None
+
+
+class ThemeHead(nn.Module):
+    """Per-theme attention pooling and one sigmoid unit a theme.
+
+    Each theme looks for its own evidence among the tokens (label-wise attention, Mullenbach et al., 2018), so one
+    phrase in a long paragraph can decide.
+    """
+
+    def __init__(self, hidden_size: int, themes: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.Linear(hidden_size, themes)
+        self.output = nn.Linear(hidden_size, themes)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """``hidden [B, L, H]``, ``attention_mask [B, L]`` → logits ``[B, T]``."""
+        hidden = self.dropout(hidden)
+        weights = self.attention(hidden) + (1.0 - attention_mask[:, :, None].to(hidden.dtype)) * -1e4
+        evidence = self.output(hidden)  # the unit is linear: weighing its outputs equals weighing the hidden states
+        return (weights.softmax(dim=1) * evidence).sum(dim=1)
+
+
+class LocalFeatures(nn.Module):
+    """What stands right beside each character: two convolutions over the encoder's input embeddings.
+
+    A name's edge is mostly told by its neighbours (Collobert et al., 2011). An encoder that has read little text learns that
+    slowly through six layers of attention; a convolution learns it at once, for some 4 % of the encoder's work.
+    """
+
+    def __init__(self, hidden_size: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(hidden_size, width, kernel_size=3, padding=1)
+        self.second = nn.Conv1d(width, width, kernel_size=3, padding=1)
+
+    def forward(self, embedded: Tensor, attention_mask: Tensor) -> Tensor:
+        """``embedded [B, L, H]``, ``attention_mask [B, L]`` → ``[B, L, W]``; padding is seen as zeros, as the text's edge is."""
+        mask = attention_mask[:, None, :].to(embedded.dtype)
+        first = nn.functional.gelu(self.first(embedded.transpose(1, 2) * mask)) * mask
+        return nn.functional.gelu(self.second(first)).transpose(1, 2)
+
+
+class LanmuModel(BertPreTrainedModel):
+    """The encoder with both heads, as a ``transformers`` model."""
+
+    config_class = LanmuConfig
+
+    def __init__(self, config: LanmuConfig) -> None:
+        super().__init__(config)
+        self.bert = BertModel(config, add_pooling_layer=False)
+        dropout = config.hidden_dropout_prob
+        self.theme_head = ThemeHead(config.hidden_size + config.local_width, config.themes, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.local = LocalFeatures(config.hidden_size, config.local_width) if config.local_width else None
+        self.tag_head = nn.Linear(config.hidden_size + config.local_width, len(TAGS))
+        self.auxiliary_head = nn.Linear(config.hidden_size + config.local_width, config.auxiliary_tags) if config.auxiliary_tags else None
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        theme_labels: Tensor | None = None,
+        tag_labels: Tensor | None = None,
+        auxiliary_labels: Tensor | None = None,
+    ) -> LanmuOutput:
+        """Score a batch, and its loss where there are labels.
+
+        Args:
+            input_ids: ``[B, L]``.
+            attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
+            theme_labels: ``[B, T]`` of 0, 1 or ``IGNORE``.
+            tag_labels: ``[B, L]`` of a tag's index or ``IGNORE``.
+            auxiliary_labels: ``[B, L]``, likewise, of the auxiliary scheme.
+        """
+        hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.local is not None:
+            local = self.local(self.bert.embeddings.word_embeddings(input_ids), attention_mask)
+            hidden = torch.cat((hidden, local), dim=2)
+        theme_logits = self.theme_head(hidden, attention_mask)
+        dropped = self.dropout(hidden)
+        tag_logits = self.tag_head(dropped)
+        loss: Tensor | None = None
+        if theme_labels is not None or tag_labels is not None:
+            loss = hidden.new_zeros((), dtype=torch.float32)
+            if theme_labels is not None:
+                loss = loss + self.config.theme_loss_weight * theme_loss(theme_logits, theme_labels)
+            if tag_labels is not None:
+                loss = loss + tag_loss(tag_logits, tag_labels)
+            if auxiliary_labels is not None and self.auxiliary_head is not None:
+                loss = loss + tag_loss(self.auxiliary_head(dropped), auxiliary_labels)
+        return LanmuOutput(loss=loss, theme_logits=theme_logits, tag_logits=tag_logits)
+
+
+def theme_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean binary cross-entropy over the known labels; 0 where none is known."""
+    known = labels != IGNORE
+    losses = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0).float(), reduction="none")
+    return (losses * known).sum() / known.sum().clamp(min=1)
+
+
+def tag_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy over the known tokens; 0 where none is known."""
+    flat, target = logits.float().flatten(0, 1), labels.flatten()
+    return nn.functional.cross_entropy(flat, target, ignore_index=IGNORE, reduction="sum") / (target != IGNORE).sum().clamp(min=1)

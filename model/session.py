@@ -1,0 +1,183 @@
+"""The narrow runtime contract: batches in, scores out. It knows no text and no HTTP, so runtimes can be swapped.
+
+Both runtimes read the same quantized ONNX file.
+"""
+
+import importlib.util
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model.batching import Batch
+from model.errors import BundleError, RuntimeUnavailable
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the network gives for a batch.
+
+    Attributes:
+        theme_logits: ``[B, T]``.
+        tag_logits: ``[B, L, K]``.
+    """
+
+    theme_logits: FloatArray
+    tag_logits: FloatArray
+
+
+class Session(Protocol):
+    """A runtime over a bundle's serving weights. Safe to call from several threads."""
+
+    @property
+    def runtime(self) -> str:
+        """The runtime's name."""
+
+    @property
+    def length_step(self) -> int:
+        """The multiple that batch lengths should be rounded up to."""
+
+    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+        """Score each batch; results in the order of ``batches``."""
+
+
+class OpenVinoSession:
+    """OpenVINO on the CPU: one stream a thread, so that batches run side by side.
+
+    Args:
+        weights: The ONNX file.
+        threads: Cores to use.
+
+    Raises:
+        RuntimeUnavailable: If OpenVINO is not installed or cannot run here.
+        BundleError: If it cannot read the weights.
+    """
+
+    runtime = "openvino"
+    # Each new shape costs OpenVINO a preparation of some milliseconds, kept for the next time; 8 keeps the shapes few.
+    length_step = 8
+
+    def __init__(self, weights: Path, threads: int) -> None:
+        try:
+            import openvino
+            from openvino import properties
+        except ImportError as error:
+            raise RuntimeUnavailable(f"OpenVINO cannot be loaded: {error}") from error
+        core = openvino.Core()
+        settings = {
+            properties.hint.performance_mode(): properties.hint.PerformanceMode.THROUGHPUT,
+            properties.num_streams(): threads,
+            properties.inference_num_threads(): threads,
+            # Pinning binds to the same cores in every process, so several servers would share one core.
+            properties.hint.enable_cpu_pinning(): False,
+        }
+        try:
+            compiled = core.compile_model(core.read_model(str(weights)), "CPU", settings)
+        except RuntimeError as error:
+            raise BundleError(f"OpenVINO cannot read {weights}: {str(error).splitlines()[0]}") from error
+        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+        self._lock = threading.Lock()
+
+    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+        """Score each batch; see :class:`Session`."""
+        results: list[Scores] = []
+        waiting: list[int] = []
+        with self._lock:
+            for number, batch in enumerate(batches):
+                slot = number % len(self._requests)
+                if number >= len(self._requests):
+                    results.append(self._take(slot))
+                self._requests[slot].start_async({"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}, share_inputs=True)
+                waiting.append(slot)
+            results += [self._take(slot) for slot in waiting[len(results) :]]
+        return results
+
+    def _take(self, slot: int) -> Scores:
+        request = self._requests[slot]
+        request.wait()
+        return Scores(request.get_tensor("theme_logits").data.copy(), request.get_tensor("tag_logits").data.copy())
+
+
+class OnnxRuntimeSession:
+    """ONNX Runtime on the CPU: runs wherever Python does, in little memory.
+
+    Args:
+        weights: The ONNX file.
+        threads: Cores to use.
+
+    Raises:
+        RuntimeUnavailable: If ONNX Runtime is not installed.
+        BundleError: If it cannot read the weights.
+    """
+
+    runtime = "onnxruntime"
+    length_step = 1
+
+    def __init__(self, weights: Path, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise RuntimeUnavailable(f"ONNX Runtime cannot be loaded: {error}") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # The arena keeps the largest batch's memory for ever; without it the server stays small.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises bare exceptions of its own, with no common base
+            raise BundleError(f"ONNX Runtime cannot read {weights}: {str(error).splitlines()[0]}") from error
+
+    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+        """Score each batch; see :class:`Session`."""
+        return [self._run(batch) for batch in batches]
+
+    def _run(self, batch: Batch) -> Scores:
+        outputs = self._session.run(["theme_logits", "tag_logits"], {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask})
+        return Scores(outputs[0], outputs[1])
+
+
+RUNTIMES: dict[str, type[OpenVinoSession] | type[OnnxRuntimeSession]] = {"openvino": OpenVinoSession, "onnxruntime": OnnxRuntimeSession}
+"""The runtimes by name, fastest first."""
+
+
+def default_threads() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_session(weights: Path, runtime: str = "auto", threads: int = 0) -> Session:
+    """Open a runtime over ``weights``.
+
+    Args:
+        weights: The ONNX file.
+        runtime: A name among :data:`RUNTIMES`, or "auto" for the fastest that runs here.
+        threads: Cores to use; 0 for all that the process may.
+
+    Raises:
+        RuntimeUnavailable: If the runtime, or with "auto" every one, cannot run here.
+        BundleError: If the weights cannot be read.
+    """
+    threads = threads or default_threads()
+    if runtime != "auto":
+        if runtime not in RUNTIMES:
+            raise RuntimeUnavailable(f"unknown runtime {runtime!r}; expected auto, {', '.join(RUNTIMES)}")
+        return RUNTIMES[runtime](weights, threads)
+    reasons = []
+    for name, opener in RUNTIMES.items():
+        if importlib.util.find_spec(name) is None:
+            reasons.append(f"{name} is not installed")
+            continue
+        try:
+            return opener(weights, threads)
+        except (RuntimeUnavailable, BundleError) as error:
+            reasons.append(str(error))
+    raise RuntimeUnavailable("no inference runtime runs here: " + "; ".join(reasons))

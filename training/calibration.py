@@ -1,0 +1,103 @@
+"""Scores that mean what they say, and where to draw the line: fitted on held-out data, kept in the bundle."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from model.decoding import Calibration
+from model.session import FloatArray as LogitArray
+from model.tags import O
+from training.metrics import UNKNOWN, FloatArray, IntArray, best_threshold
+
+SURE = 0.9
+"""A decision less likely right than this is for an editor to look at."""
+
+LEAST_POSITIVES = 5
+"""With fewer labels of either kind than this nothing can be fitted."""
+
+
+def fit_calibrations(theme_logits: LogitArray | FloatArray, labels: IntArray) -> tuple[Calibration, ...]:
+    """Fit Platt scaling, threshold and review band of each theme.
+
+    Args:
+        theme_logits: ``[N, T]`` of held-out paragraphs.
+        labels: ``[N, T]`` of 0, 1 or :data:`~training.metrics.UNKNOWN`.
+
+    Returns:
+        One a theme; the neutral ``Calibration()`` where there are too few labels, or where a higher logit does not mean likelier.
+
+    Raises:
+        ValueError: If the two are not of one shape ``[N, T]``.
+    """
+    logits = np.asarray(theme_logits, np.float64)
+    if logits.ndim != 2 or logits.shape != np.shape(labels):
+        raise ValueError(f"expected logits and labels of one shape [N, T], got {logits.shape} and {np.shape(labels)}")
+    return tuple(_fit(logits[:, theme], np.asarray(labels)[:, theme]) for theme in range(logits.shape[1]))
+
+
+def _fit(logits: FloatArray, labels: IntArray) -> Calibration:
+    logits, labels = logits[labels != UNKNOWN], labels[labels != UNKNOWN]
+    positives = int((labels == 1).sum())
+    if min(positives, len(labels) - positives) < LEAST_POSITIVES:
+        return Calibration()
+    # Regularised as weakly as keeps the slope finite when the logits part the labels without a mistake.
+    platt = LogisticRegression(C=100.0).fit(logits[:, None], labels)
+    slope, intercept = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+    if slope <= 0:
+        return Calibration()
+    plain = Calibration(slope, intercept)
+    scores = np.array([plain.score(float(logit)) for logit in logits])
+    threshold = best_threshold(scores, labels)
+    return Calibration(slope, intercept, threshold, review_band(scores, labels, threshold))
+
+
+def review_band(scores: FloatArray, labels: IntArray, threshold: float, margin: float = 0.1) -> tuple[float, float]:
+    """Scores ``(low, high)`` between which a decision is right less often than :data:`SURE`.
+
+    How often a paragraph of a given score has the theme is read off the held-out data by isotonic regression, so that the
+    band does not rest on Platt's curve alone: below ``low`` fewer than 1 in 10 have it, from ``high`` on 9 in 10 do. The
+    band reaches at least ``margin`` to either side of the threshold, for held-out data without a mistake promise nothing.
+    """
+    order = np.argsort(scores, kind="stable")
+    share = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(scores[order], labels[order].astype(np.float64))
+    doubtful, sure = scores[order][share > 1 - SURE], scores[order][share >= SURE]
+    low = min(float(doubtful[0]) if len(doubtful) else 1.0, threshold - margin)
+    high = max(float(sure[0]) if len(sure) else 1.0, threshold + margin)
+    return round(max(0.0, low), 4), round(min(1.0, high), 4)
+
+
+def fit_tag_temperature(tag_logits: Sequence[LogitArray], tags: Sequence[Sequence[int] | IntArray]) -> float:
+    """Fit the temperature (Guo et al., 2017) of the department head.
+
+    Only tokens that the head puts inside a name are looked at: a span's score comes from those, and the many tokens
+    that are plainly outside would drown them.
+
+    Args:
+        tag_logits: For each paragraph ``[L, K]``.
+        tags: For each paragraph the ``L`` gold tags, or :data:`~training.metrics.UNKNOWN`.
+
+    Returns:
+        The temperature, between 0.2 and 5; 1 where there is no such token.
+
+    Raises:
+        ValueError: If a paragraph's logits and tags are not of one length.
+    """
+    logits = np.concatenate([np.asarray(one, np.float64) for one in tag_logits]) if tag_logits else np.zeros((0, 1))
+    gold = np.concatenate([np.asarray(one, np.int64) for one in tags]) if tags else np.zeros(0, np.int64)
+    if len(logits) != len(gold):
+        raise ValueError(f"expected a tag a token, got {len(logits)} tokens and {len(gold)} tags")
+    used = (gold != UNKNOWN) & (logits.argmax(axis=1) != O)
+    logits, gold = logits[used], gold[used]
+    if not len(gold):
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        scaled -= scaled.max(axis=1, keepdims=True)
+        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(gold)), gold]).mean())
+
+    fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(5.0)), method="bounded", options={"xatol": 1e-3})
+    return float(round(np.exp(fitted.x), 4))

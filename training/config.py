@@ -1,0 +1,114 @@
+"""The training configuration: one TOML file, one frozen dataclass. An unknown key is an error."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+
+class ConfigError(ValueError):
+    """A configuration does not say what it must; the message names the file and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What a training run depends on. Paths are relative to the configuration file.
+
+    Attributes:
+        base: Encoder to start from: a folder, a Hugging Face checkpoint's name, or a bundle's folder to go on from.
+        output: Folder for checkpoints and the trained network.
+        train: Annotated JSONL files or folders to train on.
+        dev: Annotated JSONL files or folders; scores are calibrated and thresholds set on them.
+        dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
+        raw: JSONL files (``{"text"}`` a line, plain or .zst, .gz) of unlabelled news for the silver phase.
+        raw_paragraphs: Paragraphs of ``raw`` that linear teachers label and the network reads first; 0 for no silver phase.
+        auxiliary: NER JSONL files (``{"text", "entities": [[start, end, label]]}``) learnt beside, by a head that is dropped.
+        auxiliary_examples: How many of their sentences are used; 0 for none.
+        substitute: Share of training paragraphs whose department names are swapped for others, anew each epoch.
+        epochs: Passes over ``train``.
+        silver_learning_rate: Peak, for the encoder, in the silver phase; warm-up, then constant.
+        batch_size: Paragraphs a step.
+        learning_rate: Peak, for the encoder; linear warm-up and decay to 0.
+        head_learning_rate: Peak, for the new heads.
+        warmup_share: Share of the steps spent warming up.
+        weight_decay: AdamW's.
+        dropout: In the encoder and before the heads.
+        theme_loss_weight: Weight of the theme loss against the department loss.
+        window_tokens: Longest window in tokens, the special tokens included.
+        overlap_tokens: Tokens that neighbouring windows share.
+        seed: Seeds everything random.
+        bf16: Mixed precision: "auto" uses it where the processor has it.
+        save_steps: Steps between checkpoints.
+        max_steps: Stop each phase after so many steps; 0 for no limit. For tests and trials.
+    """
+
+    base: str
+    output: str
+    train: tuple[str, ...]
+    dev: tuple[str, ...] = ()
+    dev_share: float = 0.1
+    raw: tuple[str, ...] = ()
+    raw_paragraphs: int = 0
+    auxiliary: tuple[str, ...] = ()
+    auxiliary_examples: int = 0
+    substitute: float = 0.0
+    epochs: int = 10
+    batch_size: int = 16
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 1e-3
+    silver_learning_rate: float = 5e-4
+    warmup_share: float = 0.06
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    theme_loss_weight: float = 1.0
+    window_tokens: int = 384
+    overlap_tokens: int = 96
+    seed: int = 42
+    bf16: str = "auto"
+    save_steps: int = 250
+    max_steps: int = 0
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a configuration and make its paths absolute.
+
+    Raises:
+        ConfigError: If it is no TOML, lacks a key, has an unknown one, or a value has the wrong type.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such configuration file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    types = get_type_hints(TrainConfig)
+    if unknown := sorted(values.keys() - types.keys()):
+        raise ConfigError(f"{path}: unknown key {unknown[0]!r}; expected among {', '.join(types)}")
+    required = [field.name for field in dataclasses.fields(TrainConfig) if field.default is dataclasses.MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise ConfigError(f"{path}: key {missing[0]!r} is missing")
+    checked = {name: _checked(value, types[name], f"{path}: key {name!r}") for name, value in values.items()}
+    if checked.get("bf16", "auto") not in ("auto", "yes", "no"):
+        raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
+    folder = path.resolve().parent
+    for name in ("train", "dev", "raw", "auxiliary"):
+        checked[name] = tuple(str(folder / one) for one in checked.get(name, ()))
+    checked["output"] = str(folder / checked["output"])
+    if (folder / checked["base"]).is_dir():
+        checked["base"] = str(folder / checked["base"])
+    elif checked["base"].startswith((".", "/")):
+        raise ConfigError(f"{path}: key 'base': no folder {checked['base']!r}")
+    return TrainConfig(**checked)
+
+
+def _checked(value: Any, expected: Any, where: str) -> Any:
+    if expected is float and type(value) is int:
+        return float(value)
+    if expected == tuple[str, ...]:
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return tuple(value)
+        raise ConfigError(f"{where}: expected a list of texts, got {value!r}")
+    if type(value) is not expected:
+        raise ConfigError(f"{where}: expected {expected.__name__}, got {value!r}")
+    return value
