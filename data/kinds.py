@@ -15,14 +15,15 @@ HEAD_LENGTH = 30  # longest heading that holds a comma
 TITLE_COMMA_LENGTH = 45  # the same before an article's first body, where headlines stand
 _CAPTION_LENGTH = 300
 _VERSE_LINES = 4  # so many heading-like lines in a row are verse, slogans or a list of names
-_TAIL = 60  # characters that tell how a text ends
+_TAIL = 160  # characters that tell how a text ends
 
 FINAL = "。！？…；：!?;:."
 _CLOSERS = "”’」』）)】》〉]\"'"
 _HANGING = "，、,“‘「『（(【《〈["
-# A comma between digits (2,300) and a half-width full stop (3.5) end no clause.
-_CLAUSE = re.compile(r"[，。；！？]|[,;!?](?!\d)")
-_STOP = re.compile(r"[。；！？]|[;!?](?!\d)")
+# A comma between digits (2,300) parts no clauses, and a half-width full stop (3.5, Wi-Fi.) only does between Chinese characters.
+_HALF_WIDTH_STOP = r"(?<=[\u3400-\u9fff”)])\.(?=[\u3400-\u9fff“])"
+_CLAUSE = re.compile(rf"[，。；！？]|[,;!?](?!\d)|{_HALF_WIDTH_STOP}")
+_STOP = re.compile(rf"[。；！？]|[;!?](?!\d)|{_HALF_WIDTH_STOP}")
 
 
 class Ending(Enum):
@@ -59,7 +60,9 @@ JUMP_START = re.compile(rf"[（(]\s*{_JUMP}[）)]")
 JUMP_END = re.compile(rf"[（(]\s*{_JUMP}[）)]\Z")
 
 # 三、四月间 is no third section.
-_SECTION = re.compile(rf"[{_NUMERAL}]{{1,3}}、(?![{_NUMERAL}]+[月季年线级类产次])|[（(][{_NUMERAL}]{{1,3}}[）)]|第[{_NUMERAL}\d]{{1,4}}[章节编篇](?:\s|\Z)")
+_SECTION = re.compile(
+    rf"[{_NUMERAL}]{{1,3}}、(?![{_NUMERAL}]+[月季年线级类产次])|[（(][{_NUMERAL}]{{1,3}}[）)]|第[{_NUMERAL}\d]{{1,4}}[章节编篇](?:\s|\Z)"
+)
 _ITEM = re.compile(
     rf"\d{{1,3}}[、.．](?!\d)|[（(]\d{{1,3}}[）)]|\d{{1,2}}[）)]|[①-⒛❶-❿]|第[{_NUMERAL}\d]{{1,6}}[条款](?:\s|\Z)|[●○■□◆◇★☆※►▶➤•·▪]|[-*–]\s|[—―─]{{2}}"
 )
@@ -81,9 +84,9 @@ _DATE = rf"(?:\d{{4}}|[{_NUMERAL}]{{4}})\s?[年./-]\s?[\d{_NUMERAL}]{{1,3}}\s?[�
 _DATE_LINE = re.compile(rf"{_DATE}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?(?:\s*星期.)?(?:\s*来源\s*[：:].{{0,30}})?")
 _CREDIT = re.compile(
     rf"(?:{_LABELS})\s*[：:／/丨|].{{1,50}}|(?:文|图|文图|图文)[／/].{{1,30}}"
-    rf"|(?:据|摘自|转自|原载|载于|选自)\s?《[^》]{{1,20}}》.{{0,12}}|据新华社.{{0,16}}"
-    rf"|(?:{_PAPER})[^\s，。；]{{0,8}}(?:记者|通讯员|评论员|观察员|特约撰稿人).{{0,30}}"
-    rf"|(?:{_PAPER})[^，。；]{{2,14}}日[电讯]|(?:新华社|中新社)发.{{0,20}}"
+    rf"|(?:据|摘自|转自|原载|载于|选自)\s?《[^》]{{1,20}}》[^（(]{{0,12}}|据新华社(?:电|报道)?"
+    rf"|(?:{_PAPER})[^\s，。；（(\d]{{0,8}}(?:记者|通讯员|评论员|观察员)(?:[{_SURNAMES}][\u3400-\u9fff]{{1,3}}|[×xX＊*○]{{2,4}})?(?:[\s、].{{0,30}})?"
+    rf"|(?:{_PAPER})[^，。；（(]{{2,14}}日[电讯]|(?:新华社|中新社)发.{{0,20}}"
     rf"|\S{{2,14}}供图|资料(?:图片|照片|图)|图片(?:由|来自|来源).{{1,20}}|[{_SURNAMES}][\u3400-\u9fff]{{1,3}}摄(?:影)?"
     rf"|{_DATE_LINE.pattern}"
 )
@@ -97,9 +100,12 @@ _ROLE = re.compile(r"[^，。；]{0,10}(?:记者|通讯员|评论员|实习生)"
 _NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff·]{1,6}|[×xX＊*○]{2,4}|[A-Za-z.]{1,15}")
 _WORK = re.compile(r"摄|摄影|摄影报道|报道|供图|供稿|绘|制图|文|图|文图")
 # …。 李明 摄
-_PHOTOGRAPHER = re.compile(r"(?:[。！？”）\s]|[（(])(?:[^\s，。；（(]{0,10}记者\s*)?[\u3400-\u9fff×·]{1,6}(?:[\s、][\u3400-\u9fff×·]{1,6}){0,3}[\s/／]*(?<![拍抓航])(?:摄|供图)[）)]?\Z")
+_PHOTOGRAPHER = re.compile(
+    r"(?:[。！？”）\s]|[（(])(?:[^\s，。；（(]{0,10}记者\s*)?[\u3400-\u9fff×·]{1,6}(?:[\s、][\u3400-\u9fff×·]{1,6}){0,3}[\s/／]*(?<![拍抓航])(?:摄|供图)[）)]?\Z"
+)
 _CONTACT = re.compile(r"(?:\d{3,4}-)?\d{7,12}\Z|(?:https?://|www\.)\S+\Z|[\w.]+@[\w.]+\Z")
-_ENDS_IN_BRACKETS = re.compile(r"[（(][^（）()]{1,40}[）)]\Z")
+_ENDS_IN_BRACKETS = re.compile(r"[（(][^（）()]{1,150}[）)]\Z")
+_AUTHOR_IN_BRACKETS = re.compile(rf"[（(](?:本文|本版)?(?:作者|记者|通讯员|责任编辑|执笔|{_PAPER})[^。！？（）()]{{1,140}}[）)]")
 
 
 def has_clause(text: str) -> bool:
@@ -132,11 +138,15 @@ def ending(text: str) -> Ending:
         bracket = _ENDS_IN_BRACKETS.search(tail)
         if bracket and (is_credit(bracket[0]) or stops(tail[: bracket.start()])):
             return Ending.CLOSED
-    return Ending.CLOSED if _CONTACT.search(tail) else Ending.OPEN
+    if tail[-1].isascii() and _CONTACT.search(tail[-TITLE_LENGTH:]):
+        return Ending.CLOSED
+    return Ending.OPEN
 
 
 def is_credit(text: str) -> bool:
     """Whether ``text`` only says who wrote, took or edited something, where it is from, or its date."""
+    if text[:1] in ("（", "(") and _AUTHOR_IN_BRACKETS.fullmatch(text):
+        return True
     if len(text) > TITLE_LENGTH:
         return False
     core = text.strip("□■◇◆●○◎▲△★☆※丨|—― \u3000\t\xa0")
@@ -162,7 +172,7 @@ def shape(text: str) -> Shape:
         return Shape.CAPTION
     if is_credit(text):
         return Shape.CREDIT
-    if len(text) <= _CAPTION_LENGTH and _PHOTOGRAPHER.search(text, max(0, len(text) - _TAIL)):
+    if len(text) <= _CAPTION_LENGTH and _PHOTOGRAPHER.search(text, max(0, len(text) - TITLE_LENGTH)):
         return Shape.CAPTION
     # A heading is short and its sentence is not finished.
     short = len(text) <= TITLE_LENGTH and not has_stop(text) and ending(text) is Ending.OPEN
@@ -178,7 +188,7 @@ def shape(text: str) -> Shape:
         return Shape.HEAD
     if short and len(text) <= TITLE_COMMA_LENGTH:
         return Shape.LONG_HEAD
-    if len(text) <= HEAD_LENGTH and text[-1] in "？！…?!" and not has_clause(text[:-1]):
+    if len(text) <= HEAD_LENGTH and text[-1] in "？！…?!" and not has_stop(text[:-1].rstrip("？！…?!")):
         return Shape.ASK
     return Shape.BODY
 

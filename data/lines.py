@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from unicodedata import east_asian_width
 
-from data.kinds import JUMP_END, JUMP_START, Ending, Shape, ending, has_clause, shape
+from data.kinds import JUMP_END, JUMP_START, TITLE_LENGTH, Ending, Shape, ending, has_clause, shape
 
 LINE_ENDS = "\n\r\x0b\x0c\x85\u2028\u2029"
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -113,7 +114,7 @@ def _mark_full(lines: Sequence[Line]) -> None:
     """Mark the lines that a page's width broke.
 
     Such lines come in numbers, end at one column, have hardly a wider line among them, hold marks inside and mostly end
-    without one. Lists, verse and paragraphs that happen to be of one length lack one of these.
+    in mid-sentence. Lists, verse and paragraphs that happen to be of one length lack one of these.
     """
     inner = [_MARK_INSIDE.search(line.text) is not None if line.columns <= MAX_COLUMNS else False for line in lines]
     for index, line in enumerate(lines):
@@ -135,13 +136,15 @@ def _wrapped_among(line: Line, lines: Sequence[Line], inner: Sequence[bool], nea
         return False
     if sum(lines[index].columns > line.columns + _TOLERANCE for index in near) > 1:
         return False
-    broken = sum(lines[index].ending is Ending.OPEN for index in same)
-    return broken >= 0.5 * len(same) and sum(inner[index] for index in same) >= 0.45 * len(same)
+    broken = sum(lines[index].ending is not Ending.CLOSED for index in same)
+    # A narrow column has many lines without a mark, but then nearly all are of its width.
+    marked = 0.2 if len(same) >= 0.7 * len(near) else 0.4
+    return broken >= 0.5 * len(same) and sum(inner[index] for index in same) >= marked * len(same)
 
 
 def usual_blanks(lines: Sequence[Line]) -> int:
     """Blank lines that stand between the lines of one paragraph: 0, but 1 in a text that is double-spaced throughout."""
-    counts = Counter(after.blanks for line, after in zip(lines, lines[1:], strict=False) if line.full and after.blanks >= 0)
+    counts = Counter(after.blanks for line, after in pairwise(lines) if line.full and after.blanks >= 0)
     return min(counts, key=lambda blanks: (-counts[blanks], blanks), default=0)
 
 
@@ -151,12 +154,21 @@ def indents_starts(lines: Sequence[Line]) -> bool:
     return any(running) and not all(running)
 
 
+def is_broken(lines: Sequence[Line]) -> bool:
+    """Whether columns or pages cut sentences in this text, seen where nothing else can be meant: at a comma, or after much text."""
+
+    def is_half(line: Line) -> bool:
+        return not line.full and (line.ending is Ending.HANGING or (line.ending is Ending.OPEN and len(line.text) > TITLE_LENGTH))
+
+    return any(is_half(line) and after.shape is Shape.BODY for line, after in pairwise(line for line in lines if line.shape is not Shape.FURNITURE))
+
+
 def parts_by_blanks(lines: Sequence[Line]) -> bool:
-    """Whether paragraphs of wrapped lines have blank lines between them, seen after lines that are short and finished."""
+    """Whether paragraphs of wrapped lines have blank lines between them: after finished lines, and after all that are short as well."""
     usual = usual_blanks(lines)
-    after = [
-        following.blanks > usual
-        for before, line, following in zip(lines, lines[1:], lines[2:], strict=False)
-        if before.full and not line.full and line.blanks <= usual and line.ending is Ending.CLOSED
-    ]
-    return sum(after) >= 0.8 * len(after) > 0
+    apart = close = 0
+    for before, line, following in zip(lines, lines[1:], lines[2:], strict=False):
+        if before.full and line.blanks <= usual and line.ending is Ending.CLOSED:
+            apart += following.blanks > usual
+            close += following.blanks <= usual and not line.full
+    return apart >= max(1, 4 * close)

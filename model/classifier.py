@@ -46,12 +46,12 @@ class Classifier:
     def label(self, documents: Sequence[Document]) -> list[LabelledDocument]:
         """Label documents, in their order. What stands in several of them is computed once."""
         texts = [paragraph.text for document in documents for paragraph in document.paragraphs]
-        encodings = self._encoder.encode(texts)
-        scored = iter(zip(encodings, self._score(encodings), strict=True))
+        scored = iter(zip(*self.score(texts), strict=True))
         return [self._document(document, [next(scored) for _ in document.paragraphs]) for document in documents]
 
-    def _score(self, encodings: Sequence[Encoding]) -> list[Scores]:
-        """Merged scores of each paragraph: theme logits ``[T]`` and tag logits ``[N, K]``."""
+    def score(self, texts: Sequence[str]) -> tuple[list[Encoding], list[Scores]]:
+        """Encode and score paragraphs: of each its encoding and, windows merged, theme logits ``[T]`` and tag logits ``[N, K]``."""
+        encodings = self._encoder.encode(texts)
         windows, indices = distinct_windows(encodings)
         planned = list(batches(windows, self._token_budget, self.session.length_step))
         rows: list[Scores | None] = [None] * len(windows)
@@ -64,7 +64,7 @@ class Classifier:
             merged.append(
                 Scores(merge_theme_logits([part.theme_logits for part in parts]), merge_tag_logits(encoding, [part.tag_logits for part in parts]))
             )
-        return merged
+        return encodings, merged
 
     def _document(self, document: Document, scored: Iterable[tuple[Encoding, Scores]]) -> LabelledDocument:
         found = [(encoding, scores, decode_spans(encoding, scores.tag_logits, self.bundle.tag_temperature)) for encoding, scores in scored]

@@ -74,12 +74,12 @@ class LocalFeatures(nn.Module):
     """What stands right beside each character: two convolutions over the encoder's input embeddings.
 
     A name's edge is mostly told by its neighbours (Collobert et al., 2011). An encoder that has read little text learns that
-    slowly through six layers of attention; a convolution learns it at once, for some 4 % of the encoder's work.
+    slowly through six layers of attention; a convolution learns it at once, for some 6 % of the encoder's work.
     """
 
     def __init__(self, hidden_size: int, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv1d(hidden_size, width, kernel_size=3, padding=1)
+        self.first = nn.Conv1d(hidden_size, width, kernel_size=5, padding=2)
         self.second = nn.Conv1d(width, width, kernel_size=3, padding=1)
 
     def forward(self, embedded: Tensor, attention_mask: Tensor) -> Tensor:

@@ -11,12 +11,13 @@ from werkzeug.exceptions import UnsupportedMediaType
 from data.answer import document_to_json
 from data.records import LabelledDocument
 from model.classifier import Classifier
+from serve.body import read_body
 from serve.reading import parse_json, read_request
 from serve.schemas import ErrorAnswer, LabelAnswer, LabelRequest, ModelAnswer, StatusAnswer, ThemesAnswer
 from serve.service import Service
 from serve.settings import Settings
 
-api = APIBlueprint("api", __name__, tag="lanmu")
+api = APIBlueprint("api", __name__)
 
 _ERRORS = {
     400: "Not JSON",
@@ -33,7 +34,7 @@ def _answers(schema: type[Schema], *errors: int) -> Any:
     def shape(description: str, one: type[Schema]) -> dict[str, Any]:
         return {"description": description, "content": {"application/json": {"schema": one}}}
 
-    return {200: shape((schema.__doc__ or "").strip(), schema)} | {status: shape(_ERRORS[status], ErrorAnswer) for status in errors}
+    return {200: shape((schema.__doc__ or "").strip("."), schema)} | {status: shape(_ERRORS[status], ErrorAnswer) for status in errors}
 
 
 _EXAMPLE = {"documents": [{"id": "1", "region": "内蒙古", "text": "自治区人社厅取消6项证明材料，办理时限由20天压缩到5天。"}]}
@@ -42,23 +43,23 @@ _LABEL_BODY = {"requestBody": {"required": True, "content": {"application/json":
 
 
 @api.post("/v1/label")
-@api.doc(summary="Label text", responses=_answers(LabelAnswer, 400, 413, 415, 422, 503), extensions=_LABEL_BODY)
+@api.doc(responses=_answers(LabelAnswer, 400, 413, 415, 422, 503), extensions=_LABEL_BODY)
 def label() -> Response:
     """Give every paragraph its themes and every named department its place and organ."""
     classifier = _classifier()
     if not request.is_json:
         raise UnsupportedMediaType(f"expected the content type application/json, got {request.mimetype or 'none'}")
     settings: Settings = current_app.extensions["lanmu.settings"]
-    job = read_request(parse_json(request.get_data(cache=False)), settings.limits, [theme.id for theme in classifier.bundle.themes])
+    job = read_request(parse_json(read_body(settings.max_body_bytes)), settings.limits, [theme.id for theme in classifier.bundle.themes])
     labelled = [_only(one, job.themes) for one in classifier.label(job.documents)]
     documents = [document_to_json(one, job.scores, job.offset_unit) for one in labelled]
     return jsonify({"bundle": classifier.bundle.label, "documents": documents})
 
 
 @api.get("/v1/themes")
-@api.doc(summary="The themes that the bundle knows", responses=_answers(ThemesAnswer, 503))
+@api.doc(responses=_answers(ThemesAnswer, 503))
 def themes() -> Response:
-    """Each theme with its definition and thresholds."""
+    """List the themes that the bundle knows, with their definitions and thresholds."""
     bundle = _classifier().bundle
     listed = [
         asdict(theme) | {"media_topic": theme.media_topic or None, "threshold": calibration.threshold, "review": list(calibration.review)}
@@ -68,9 +69,9 @@ def themes() -> Response:
 
 
 @api.get("/v1/model")
-@api.doc(summary="The model that answers", responses=_answers(ModelAnswer, 503))
+@api.doc(responses=_answers(ModelAnswer, 503))
 def model() -> Response:
-    """What an answer depends on, and the limits of a request."""
+    """Tell which model answers, and the limits of a request."""
     classifier = _classifier()
     bundle = classifier.bundle
     return jsonify(
@@ -88,16 +89,16 @@ def model() -> Response:
 
 
 @api.get("/healthz")
-@api.doc(summary="Whether the process is alive", responses=_answers(StatusAnswer))
+@api.doc(responses=_answers(StatusAnswer))
 def healthz() -> Response:
-    """Alive, whether or not the model is loaded."""
+    """Tell that the process is alive, whether or not the model is loaded."""
     return jsonify({"status": "ok"})
 
 
 @api.get("/readyz")
-@api.doc(summary="Whether it can label", responses=_answers(StatusAnswer, 503))
+@api.doc(responses=_answers(StatusAnswer, 503))
 def readyz() -> Response:
-    """Ready once the model is loaded and has labelled a tiny text."""
+    """Tell that the model is loaded and has labelled a tiny text."""
     _classifier()
     return jsonify({"status": "ok"})
 
@@ -107,7 +108,7 @@ def readyz() -> Response:
 def docs() -> Response:
     """The documentation page; it loads nothing from elsewhere, and says so to the browser."""
     page = current_app.send_static_file("docs.html")
-    page.headers["Content-Security-Policy"] = "default-src 'self'"
+    page.headers["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data:"
     return page
 
 

@@ -5,6 +5,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from model.classifier import Classifier
 from serve.api import api
+from serve.body import drain_body
 from serve.errors import register_errors
 from serve.service import Service
 from serve.settings import Settings, read_settings
@@ -33,14 +34,15 @@ def create_app(classifier: Classifier | None = None, settings: Settings | None =
     settings = read_settings() if settings is None else settings
     app = _App(__name__, title="lanmu 栏目", version="1", docs_path=None, json_errors=False)
     app.config.update(
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
         DESCRIPTION=_DESCRIPTION,
         AUTO_SERVERS=False,
+        AUTO_TAGS=False,
         AUTO_200_RESPONSE=False,
         AUTO_VALIDATION_ERROR_RESPONSE=False,
     )
     app.extensions["lanmu.settings"] = settings
     app.extensions["lanmu.service"] = Service(classifier)
     register_errors(app)
+    app.after_request(drain_body)
     app.register_blueprint(api)
     return app

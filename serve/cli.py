@@ -66,10 +66,12 @@ def cli() -> None:
 @click.option("--runtime", help="auto, openvino or onnxruntime  [LANMU_RUNTIME, auto].")
 def serve(**options: str | int | None) -> None:
     """Answer over HTTP. Prints its address when it is ready."""
-    from serve.server import run_server
     from serve.settings import override, read_settings
 
-    run_server(override(read_settings(), options))
+    settings = override(read_settings(), options)
+    from serve.server import run_server
+
+    run_server(settings)
 
 
 @cli.command()
@@ -97,11 +99,12 @@ def label(
     A .jsonl file has a document a line ({"id", "text"}); any other file is one article, in UTF-8 or GB18030. "-" is standard
     input. What cannot be read goes to OUTPUT.rejected.jsonl (to standard error, where there is no OUTPUT), and the exit status is 1.
     """
-    from model.classifier import Classifier
-    from serve.label import label_files
     from serve.settings import override, read_settings
 
     settings = override(read_settings(), options)
+    from model.classifier import Classifier
+    from serve.label import label_files
+
     classifier = Classifier.open(settings.bundle, settings.runtime, settings.threads)
     counts = label_files(classifier, files, output, region, scores, offset_unit)
     if counts.rejected:
@@ -118,10 +121,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         _fail("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has enough; Python must not complain about that once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except Exception as error:
         if os.environ.get("LANMU_DEBUG"):
             raise

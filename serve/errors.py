@@ -13,7 +13,7 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from model.errors import BundleError, InputError, LanmuError, RuntimeUnavailable
 
@@ -83,9 +83,6 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
     if status < 400:
         return error  # a redirect, not a failure
-    if isinstance(error, RequestEntityTooLarge):
-        limit = request.max_content_length
-        return _lanmu_error(TooLargeError(f"the body is over the limit of {limit} bytes", "", limit or 0, request.content_length))
     response = error_response(status, HTTPStatus(status).name.lower(), error.description or error.name)
     # Allow on 405 and its like belong to the answer; its type and length are those of the body that was replaced.
     for name, value in error.get_headers():

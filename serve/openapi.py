@@ -1,10 +1,12 @@
-"""Write the OpenAPI document: ``python -m serve.openapi > docs/openapi.json``."""
+"""Write the committed OpenAPI document: ``python -m serve.openapi``."""
 
 import json
-import sys
+from pathlib import Path
 
 from serve.app import create_app
 from serve.settings import Settings
+
+COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "openapi.json"
 
 
 def openapi_json() -> str:
@@ -13,4 +15,5 @@ def openapi_json() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(openapi_json().encode())
+    COMMITTED.write_text(openapi_json(), encoding="utf-8")
+    print(COMMITTED)

@@ -29,7 +29,9 @@ def run_server(settings: Settings) -> None:
     try:
         socket.create_server((settings.host, settings.port), family=_family(settings.host)).close()
     except OSError as error:
-        raise LanmuError(f"cannot listen on {_address(settings.host, settings.port)}: {error.strerror or error}") from error
+        # Python adds the address to strerror once more.
+        reason = str(error.strerror or error).partition(" (while attempting")[0]
+        raise LanmuError(f"cannot listen on {_address(settings.host, settings.port)}: {reason}") from error
     Server(settings).run()
 
 

@@ -19,7 +19,7 @@ from training.metrics import (
     precision_recall_f1,
     theme_counts,
 )
-from training.spans import match_spans
+from training.spans import Place, match_spans
 
 
 def random_themes(paragraphs: int = 300, themes: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +41,7 @@ def test_precision_recall_f1_agree_with_scikit_learn() -> None:
     gold, given = random_themes()
     counts = theme_counts(gold, given).sum(axis=0)
     expected = sk.precision_recall_fscore_support(gold, given, average=None)
-    assert precision_recall_f1(counts).T == pytest.approx(np.array(expected[:3]))
+    assert pytest.approx(np.array(expected[:3])) == precision_recall_f1(counts).T
     assert macro(precision_recall_f1(counts)) == pytest.approx(sk.precision_recall_fscore_support(gold, given, average="macro")[:3])
     assert precision_recall_f1(counts.sum(axis=0)) == pytest.approx(sk.precision_recall_fscore_support(gold, given, average="micro")[:3])
 
@@ -98,7 +98,7 @@ def test_ece_by_hand() -> None:
 def test_precision_recall_curve_agrees_with_scikit_learn() -> None:
     random = np.random.default_rng(1)
     gold = (random.random(200) < 0.3).astype(np.int64)
-    scores = np.round(np.clip(gold * 0.3 + random.random(200) * 0.7, 0, 1), 2)
+    scores = np.round(gold * 0.3 + random.random(200) * 0.7, 2).astype(np.float64)
     precision, recall = precision_recall_curve(scores, gold)
     expected_precision, expected_recall, _ = sk.precision_recall_curve(gold, scores)
     # scikit-learn goes the other way and ends in a point (1, 0) of its own.
@@ -116,10 +116,10 @@ def test_best_threshold_is_the_middle_of_the_plateau() -> None:
 
 
 def test_best_threshold_passes_over_a_lucky_spike() -> None:
-    # From 0.05 to 0.6 precision is 20/24; at 0.62 alone four negatives are left out and no positive yet: F1 is 1 there,
-    # and past 0.63 half of the positives are lost.
-    scores = np.array([0.02] * 50 + [0.615] * 4 + [0.625] * 10 + [0.95] * 10)
-    labels = np.array([0] * 54 + [1] * 20)
+    # From 0.03 to 0.61 F1 is 40/41; at 0.62 alone the one wrong answer is left out and no right one yet, so F1 is 1 there;
+    # past it half of the positives are lost.
+    scores = np.array([0.02] * 50 + [0.615] + [0.625] * 10 + [0.95] * 10)
+    labels = np.array([0] * 51 + [1] * 20)
     assert 0.2 < best_threshold(scores, labels) < 0.45
 
 
@@ -153,14 +153,19 @@ def test_best_threshold_without_positives_or_with_unknown_labels() -> None:
         ([(0, 6)], [(2, 6)], [(0, 3)], [], [], [], [(0, 3)], (0, 1, 0)),
     ],
 )
-def test_match_spans(gold, either, predicted, right, missed, spurious, boundary, counts) -> None:  # type: ignore[no-untyped-def]
+def test_match_spans(
+    gold: list[Place],
+    either: list[Place],
+    predicted: list[Place],
+    right: list[Place],
+    missed: list[Place],
+    spurious: list[Place],
+    boundary: list[Place],
+    counts: tuple[int, int, int],
+) -> None:
     match = match_spans(gold, either, predicted)
     assert (list(match.right), list(match.missed), list(match.spurious), list(match.boundary)) == (right, missed, spurious, boundary)
     assert match.counts() == counts
-
-
-def logits_of(probability: np.ndarray) -> np.ndarray:
-    return np.log(probability / (1 - probability))
 
 
 def test_platt_scaling_finds_the_curve_that_the_labels_were_drawn_from() -> None:
@@ -175,7 +180,8 @@ def test_platt_scaling_finds_the_curve_that_the_labels_were_drawn_from() -> None
     scores = np.array([calibration.score(x) for x in logits[400:]])
     raw = 1 / (1 + np.exp(-logits[400:]))
     before, after = (float(ece(ece_counts(one, labels[400:] == 1).sum(axis=0))) for one in (raw, scores))
-    assert after < 0.03 < 0.08 < before
+    assert after < 0.03
+    assert before > 0.08
     # The F1-optimal threshold of calibrated scores is half of the best F1 (Lipton et al., 2014).
     best = max(sk.f1_score(labels[400:], scores >= t) for t in np.arange(0.05, 0.95, 0.01))
     assert calibration.threshold == pytest.approx(best / 2, abs=0.06)
@@ -187,7 +193,8 @@ def test_labels_parted_without_a_mistake_still_leave_something_to_review() -> No
     logits = np.concatenate([np.linspace(-6, -3, 40), np.linspace(3, 6, 12)])
     labels = np.array([0] * 40 + [1] * 12)
     (calibration,) = fit_calibrations(logits[:, None], labels[:, None])
-    assert calibration.score(-3) < 0.1 < 0.9 < calibration.score(3)
+    assert calibration.score(-3) < 0.1
+    assert calibration.score(3) > 0.9
     low, high = calibration.review
     assert low <= calibration.threshold - 0.1 + 1e-9
     assert high >= calibration.threshold + 0.1 - 1e-9

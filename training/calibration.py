@@ -69,7 +69,7 @@ def review_band(scores: FloatArray, labels: IntArray, threshold: float, margin: 
     return round(max(0.0, low), 4), round(min(1.0, high), 4)
 
 
-def fit_tag_temperature(tag_logits: Sequence[LogitArray], tags: Sequence[Sequence[int] | IntArray]) -> float:
+def fit_tag_temperature(tag_logits: Sequence[LogitArray | FloatArray], tags: Sequence[Sequence[int] | IntArray]) -> float:
     """Fit the temperature (Guo et al., 2017) of the department head.
 
     Only tokens that the head puts inside a name are looked at: a span's score comes from those, and the many tokens

@@ -21,6 +21,7 @@ class TrainConfig:
         train: Annotated JSONL files or folders to train on.
         dev: Annotated JSONL files or folders; scores are calibrated and thresholds set on them.
         dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
+        themes: Theme list to train for; the project's own where empty.
         raw: JSONL files (``{"text"}`` a line, plain or .zst, .gz) of unlabelled news for the silver phase.
         raw_paragraphs: Paragraphs of ``raw`` that linear teachers label and the network reads first; 0 for no silver phase.
         auxiliary: NER JSONL files (``{"text", "entities": [[start, end, label]]}``) learnt beside, by a head that is dropped.
@@ -34,6 +35,7 @@ class TrainConfig:
         warmup_share: Share of the steps spent warming up.
         weight_decay: AdamW's.
         dropout: In the encoder and before the heads.
+        local_width: Width of the convolutions beside the encoder; 0 for none. A bundle as base keeps its own.
         theme_loss_weight: Weight of the theme loss against the department loss.
         window_tokens: Longest window in tokens, the special tokens included.
         overlap_tokens: Tokens that neighbouring windows share.
@@ -48,6 +50,7 @@ class TrainConfig:
     train: tuple[str, ...]
     dev: tuple[str, ...] = ()
     dev_share: float = 0.1
+    themes: str = ""
     raw: tuple[str, ...] = ()
     raw_paragraphs: int = 0
     auxiliary: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ class TrainConfig:
     warmup_share: float = 0.06
     weight_decay: float = 0.01
     dropout: float = 0.1
+    local_width: int = 0
     theme_loss_weight: float = 1.0
     window_tokens: int = 384
     overlap_tokens: int = 96
@@ -95,6 +99,8 @@ def read_config(path: Path) -> TrainConfig:
     for name in ("train", "dev", "raw", "auxiliary"):
         checked[name] = tuple(str(folder / one) for one in checked.get(name, ()))
     checked["output"] = str(folder / checked["output"])
+    if checked.get("themes"):
+        checked["themes"] = str(folder / checked["themes"])
     if (folder / checked["base"]).is_dir():
         checked["base"] = str(folder / checked["base"])
     elif checked["base"].startswith((".", "/")):

@@ -15,6 +15,7 @@ from data.themes import Theme
 from model.encoding import Encoder
 from model.network import IGNORE
 from model.tags import spans_to_tags
+from training.silver import SilverParagraph
 
 RECORD_FEATURES = Features(
     {
@@ -99,7 +100,21 @@ class Substitution:
         return Record(record.id, "".join([*pieces, record.text[at:]]), record.themes, tuple(spans), record.source, record.kind)
 
 
-class ParagraphDataset(torch.utils.data.Dataset[dict[str, Any]]):
+class TrainingItems(torch.utils.data.Dataset[dict[str, Any]]):
+    """Features that know their lengths, so that batches can be of like length."""
+
+    def __init__(self, features: Sequence[dict[str, Any]]) -> None:
+        self._features = features
+        self.lengths = [len(one["input_ids"]) for one in features]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._features[index]
+
+
+class ParagraphDataset(TrainingItems):
     """Windows of annotated paragraphs, and of an auxiliary NER set, ready for the collator.
 
     With ``substitution``, an item is made anew each time it is asked for.
@@ -117,23 +132,29 @@ class ParagraphDataset(torch.utils.data.Dataset[dict[str, Any]]):
         self._encoder, self._themes, self._substitution = encoder, themes, substitution
         self._fixed = [features for record in self._records for features in window_features(record, encoder, themes)]
         self._record_of = [i for i, record in enumerate(self._records) for _ in encoder.encode([record.text])[0].windows]
-        self._auxiliary = auxiliary
-        self.lengths = [len(one["input_ids"]) for one in [*self._fixed, *auxiliary]]
-
-    def __len__(self) -> int:
-        return len(self._fixed) + len(self._auxiliary)
+        super().__init__([*self._fixed, *auxiliary])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        if index >= len(self._fixed):
-            return self._auxiliary[index - len(self._fixed)]
-        if self._substitution is not None:
+        if self._substitution is not None and index < len(self._fixed):
             record = self._records[self._record_of[index]]
             changed = self._substitution(record)
             if changed is not record:
                 windows = window_features(changed, self._encoder, self._themes)
                 if len(windows) == 1:
                     return windows[0]
-        return self._fixed[index]
+        return self._features[index]
+
+
+def silver_features(paragraphs: Iterable[SilverParagraph], encoder: Encoder) -> TrainingItems:
+    """Features of silver paragraphs: soft theme labels, hard tags. Each is short enough for one window."""
+    features = []
+    for paragraph in paragraphs:
+        (encoding,) = encoder.encode([paragraph.text])
+        if len(encoding.windows) == 1:
+            tags, _ = spans_to_tags(paragraph.departments, encoding.offsets)
+            ids = encoding.windows[0].input_ids.tolist()
+            features.append({"input_ids": ids, "theme_labels": list(paragraph.themes), "tag_labels": [IGNORE, *tags, IGNORE]})
+    return TrainingItems(features)
 
 
 def _record(row: Mapping[str, Any]) -> Record:

@@ -102,7 +102,7 @@ def _estimate(one: Mapping[str, float] | None) -> Markup:
     """A share as per cent with its interval; a dash where nothing could be measured."""
     if one is None:
         return Markup("—")
-    return Markup("<b>{:.1f}</b> <small>{:.1f}–{:.1f}</small>").format(*(100 * one[key] for key in ("value", "low", "high")))
+    return Markup('<b>{:.1f}</b> <small class="range">{:.1f}–{:.1f}</small>').format(*(100 * one[key] for key in ("value", "low", "high")))
 
 
 def _short(text: str, length: int = 400) -> str:

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from data.corpus import Record
-from data.departments.regions import region_names
+from data.departments.regions import regions
 from data.themes import Theme
 from model.folding import fold
 from model.tags import TAGS, spans_to_tags, tags_to_spans
@@ -94,7 +94,7 @@ class DepartmentTeacher:
     @staticmethod
     def _train(path: Path, records: Sequence[Record]) -> None:
         trainer = pycrfsuite.Trainer(verbose=False)
-        trainer.set_params({"c1": 0.05, "c2": 0.02, "max_iterations": 120, "feature.possible_transitions": False})
+        trainer.set_params({"c1": 0.05, "c2": 0.02, "max_iterations": 100, "feature.possible_transitions": False})
         for record in tqdm(records, desc="departments' teacher: features", unit=" paragraphs", disable=None):
             offsets = np.array([(i, i + 1) for i in range(len(record.text))], np.int32)
             tags, _ = spans_to_tags([(span.start, span.end) for span in record.departments or ()], offsets)
@@ -130,11 +130,11 @@ def character_features(text: str) -> list[list[str]]:
 
 
 def _region_tags(text: str) -> list[str]:
-    names = region_names()
+    named = regions().named
     tags = ["O"] * len(text)
     for length in range(2, 9):
         for start in range(len(text) - length + 1):
-            if text[start : start + length] in names:
+            if named(text[start : start + length]):
                 tags[start : start + length] = ["B", *["I"] * (length - 1)]
     return tags
 

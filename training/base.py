@@ -1,0 +1,105 @@
+"""Where a network starts from: a Hugging Face checkpoint or folder, or a bundle to go on from."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from data.themes import Theme, parse_themes, themes_to_toml
+from model.bundle import CONFIG, MANIFEST, NETWORK, THEMES, TOKENIZER
+from model.errors import BundleError
+from model.network import LanmuConfig, LanmuModel
+
+_OURS = ("themes", "auxiliary_tags", "local_width", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
+
+
+def new_network(base: str, themes: Sequence[Theme], dropout: float, auxiliary_tags: int, local_width: int, theme_loss_weight: float) -> LanmuModel:
+    """Build the network and fill it from ``base``.
+
+    A bundle, or a folder that training wrote, gives its heads too: a theme that it knew keeps its weights, whatever its place in
+    the list; a new theme starts anew. Any other checkpoint gives the encoder.
+
+    Raises:
+        BundleError: If ``base`` is no BERT or cannot be read.
+    """
+    folder = Path(base)
+    ours = (folder / NETWORK).is_file()
+    try:
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8")) if folder.is_dir() else AutoConfig.from_pretrained(base).to_dict()
+    except (OSError, ValueError) as error:
+        raise BundleError(f"base {base!r} cannot be read: {error}") from error
+    if not ours and found.get("model_type") != "bert":
+        raise BundleError(f"base {base!r}: expected a BERT checkpoint, got model_type {found.get('model_type')!r}")
+    width = found.get("local_width", local_width) if ours else local_width
+    settings = {name: value for name, value in found.items() if name not in _OURS}
+    settings |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    config = LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, local_width=width, theme_loss_weight=theme_loss_weight, **settings)
+    network = LanmuModel(config).float()
+    if ours:
+        _fill(network, folder, themes)
+    else:
+        encoder = AutoModel.from_pretrained(base, add_pooling_layer=False, dtype=torch.float32)
+        network.bert.load_state_dict(encoder.state_dict())
+    return network
+
+
+def _fill(network: LanmuModel, folder: Path, themes: Sequence[Theme]) -> None:
+    state = {name: tensor.float() for name, tensor in load_file(folder / NETWORK).items()}
+    known = [theme.id for theme in parse_themes((folder / THEMES).read_text(encoding="utf-8"), str(folder / THEMES))]
+    target = network.state_dict()
+    for name, tensor in state.items():
+        if name not in target:
+            continue
+        if name.startswith(("theme_head.attention", "theme_head.output")):
+            for row, theme in enumerate(themes):
+                if theme.id in known:
+                    target[name][row] = tensor[known.index(theme.id)]
+        elif target[name].shape == tensor.shape:
+            target[name] = tensor
+        else:
+            raise BundleError(f"base {folder}: {name} is {tuple(tensor.shape)}, expected {tuple(target[name].shape)}")
+    network.load_state_dict(target)
+
+
+def save_tokenizer(base: str, folder: Path) -> None:
+    """Put the base's ``tokenizer.json`` into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path(base) / TOKENIZER
+    if source.is_file():
+        (folder / TOKENIZER).write_bytes(source.read_bytes())
+    else:
+        AutoTokenizer.from_pretrained(base).backend_tokenizer.save(str(folder / TOKENIZER))
+
+
+def save_network(network: LanmuModel, folder: Path, themes: Sequence[Theme], dtype: torch.dtype = torch.float32) -> None:
+    """Write weights, configuration and themes; the auxiliary head stays behind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state: dict[str, Tensor] = {
+        name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in network.state_dict().items() if not name.startswith("auxiliary_head")
+    }
+    save_file(state, folder / NETWORK, metadata={"format": "pt"})
+    config = network.config.to_dict() | {"auxiliary_tags": 0}
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / THEMES).write_text(themes_to_toml(tuple(themes)), encoding="utf-8")
+
+
+def load_network(folder: Path) -> LanmuModel:
+    """Read back what :func:`save_network` wrote, or a bundle's network, in fp32.
+
+    Raises:
+        BundleError: If a file is missing or does not fit.
+    """
+    missing = [name for name in (NETWORK, CONFIG, THEMES) if not (folder / name).is_file()]
+    if missing:
+        raise BundleError(f"no trained network at {folder}: {missing[0]} is missing")
+    themes = parse_themes((folder / THEMES).read_text(encoding="utf-8"), str(folder / THEMES))
+    return new_network(str(folder), themes, 0.0, 0, 0, 1.0)
+
+
+def is_bundle(base: str) -> bool:
+    """Whether ``base`` is a bundle's folder."""
+    return (Path(base) / MANIFEST).is_file()

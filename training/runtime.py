@@ -1,0 +1,54 @@
+"""The network itself as a session: the fp32 reference that exported weights are held against, on the same one path."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from data.themes import Theme
+from model.batching import Batch
+from model.bundle import TOKENIZER, Bundle
+from model.classifier import Classifier
+from model.decoding import Calibration
+from model.errors import BundleError
+from model.network import LanmuModel
+from model.session import Scores, Session
+
+
+class TorchSession:
+    """Eager PyTorch over a trained network; see :class:`model.session.Session`."""
+
+    runtime = "torch"
+    length_step = 1
+
+    def __init__(self, network: LanmuModel) -> None:
+        self._network = network.eval()
+
+    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+        """Score each batch."""
+        return [self._run(batch) for batch in batches]
+
+    def _run(self, batch: Batch) -> Scores:
+        device = self._network.device
+        with torch.inference_mode():
+            output = self._network(torch.from_numpy(batch.input_ids).to(device), torch.from_numpy(batch.attention_mask).to(device))
+        return Scores(output.theme_logits.float().cpu().numpy(), output.tag_logits.float().cpu().numpy())
+
+
+def reference_classifier(
+    session: Session, folder: Path, themes: Sequence[Theme], calibrations: Sequence[Calibration], tag_temperature: float, window: tuple[int, int]
+) -> Classifier:
+    """A classifier over a session, before there is a bundle.
+
+    Args:
+        session: The network, or its exported weights.
+        folder: Where ``tokenizer.json`` lies.
+        window: Longest window and overlap, in tokens.
+
+    Raises:
+        BundleError: If there is no tokenizer in ``folder``.
+    """
+    if not (folder / TOKENIZER).is_file():
+        raise BundleError(f"no {TOKENIZER} in {folder}")
+    bundle = Bundle(folder, "unwritten", "unwritten", tuple(themes), tuple(calibrations), tag_temperature, window[0], window[1], {})
+    return Classifier(bundle, session)

@@ -1,0 +1,185 @@
+"""``lanmu train``: from annotated paragraphs to a trained network, and on to a bundle.
+
+Two phases, each a ``transformers`` Trainer with checkpoints: *silver* (raw news with the labels of quick linear
+teachers; skipped where no raw news is given), then *gold* (the annotated paragraphs). The same command goes on where a
+killed one stopped.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+from transformers import Trainer, TrainingArguments, set_seed
+from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import get_last_checkpoint
+
+from data.corpus import Corpus, Record, read_corpus
+from data.themes import Theme, read_themes
+from model.bundle import NETWORK
+from model.encoding import Encoder
+from model.errors import LanmuError
+from model.network import LanmuModel
+from training.base import load_network, new_network, save_network, save_tokenizer
+from training.config import ConfigError, TrainConfig, read_config
+from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, TrainingItems, collate, read_auxiliary, silver_features, to_dataset
+from training.silver import make_silver
+from training.splits import split
+
+LOG = logging.getLogger("lanmu")
+NETWORK_FOLDER = "network"
+BUNDLE_FOLDER = "bundle"
+
+
+class LanmuTrainer(Trainer):
+    """A Trainer with a higher rate for the heads, and batches of like length."""
+
+    def __init__(self, *args: Any, head_learning_rate: float, lengths: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_learning_rate, self._lengths = head_learning_rate, lengths
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW in two groups: the pre-trained encoder, and what starts anew."""
+        if self.optimizer is None:
+            arguments = self.args
+            groups: dict[bool, list[Tensor]] = {True: [], False: []}
+            for name, parameter in self.model.named_parameters():
+                groups[name.startswith("bert.")].append(parameter)
+            self.optimizer = torch.optim.AdamW(
+                [{"params": groups[True], "lr": arguments.learning_rate}, {"params": groups[False], "lr": self._head_learning_rate}],
+                weight_decay=arguments.weight_decay,
+                fused=True,
+            )
+        return self.optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        return LengthGroupedSampler(self.args.train_batch_size, lengths=list(self._lengths), generator=torch.Generator().manual_seed(self.args.seed))
+
+
+def use_bf16(setting: str) -> bool:
+    """Whether to train in bf16: as told, or with "auto" where the processor computes in it."""
+    if setting != "auto":
+        return setting == "yes"
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="utf-8")
+
+
+def run_phase(name: str, network: LanmuModel, items: TrainingItems, config: TrainConfig, epochs: int, learning_rate: float, schedule: str) -> None:
+    """Train ``network`` on ``items``, from the last checkpoint of the phase where there is one."""
+    folder = Path(config.output) / name
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=epochs,
+        max_steps=config.max_steps or -1,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=learning_rate,
+        lr_scheduler_type=schedule,
+        warmup_steps=config.warmup_share,  # a share of the steps where below 1
+        weight_decay=config.weight_decay,
+        max_grad_norm=1.0,
+        bf16=use_bf16(config.bf16),
+        use_cpu=not torch.cuda.is_available(),
+        save_steps=config.save_steps,
+        save_total_limit=1,
+        logging_steps=50,
+        report_to=[],
+        seed=config.seed,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    trainer = LanmuTrainer(
+        model=network,
+        args=arguments,
+        train_dataset=items,
+        data_collator=collate,
+        head_learning_rate=config.head_learning_rate,
+        lengths=items.lengths,
+    )
+    checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    if checkpoint:
+        click.echo(f"{name}: going on from {Path(checkpoint).name}")
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def train(config: TrainConfig) -> Path:
+    """Train a network as ``config`` says; returns the folder that holds it.
+
+    Raises:
+        LanmuError: If the base cannot be read.
+        ConfigError: If there is nothing to train on.
+    """
+    started = time.monotonic()
+    set_seed(config.seed)
+    output = Path(config.output)
+    output.mkdir(parents=True, exist_ok=True)
+    themes = read_themes(Path(config.themes) if config.themes else None)
+    records, dev = read_sets(config, themes)
+    folder = output / NETWORK_FOLDER
+    save_tokenizer(config.base, folder)
+    encoder = Encoder.from_file(folder / "tokenizer.json", config.window_tokens, config.overlap_tokens)
+    auxiliary = read_auxiliary([Path(path) for path in config.auxiliary], encoder, len(themes), config.auxiliary_examples, config.seed)
+    network = new_network(
+        config.base, themes, config.dropout, len(AUXILIARY_TAGS) if auxiliary else 0, config.local_width, config.theme_loss_weight
+    )
+    silver_done = output / "silver" / "network"
+    if config.raw_paragraphs and (silver_done / NETWORK).is_file():
+        network.load_state_dict(load_network(silver_done).state_dict(), strict=False)
+    elif config.raw_paragraphs:
+        paragraphs = make_silver(output / "silver", config.raw, config.raw_paragraphs, records, dev, themes, config.seed)
+        run_phase("silver", network, silver_features(paragraphs, encoder), config, 1, config.silver_learning_rate, "constant_with_warmup")
+        save_network(network, silver_done, themes)
+    substitution = Substitution(records, config.substitute, config.seed) if config.substitute else None
+    gold = ParagraphDataset(to_dataset(records), encoder, themes, substitution, auxiliary)
+    run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear")
+    save_network(network, folder, themes)
+    about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round((time.monotonic() - started) / 60, 1)}
+    (folder / "training.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record], list[Record]]:
+    """The records to train on and those held out; lines set aside are told on standard error."""
+    corpus = _told(read_corpus([Path(path) for path in config.train], themes))
+    if not corpus.records:
+        raise ConfigError(f"nothing to train on: {', '.join(config.train) or 'key train is empty'}")
+    if config.dev:
+        return corpus.records, _told(read_corpus([Path(path) for path in config.dev], themes)).records
+    parts = split(corpus.records, {"train": 1 - config.dev_share, "dev": config.dev_share}, seed=str(config.seed))
+    return parts["train"], parts["dev"]
+
+
+def _told(corpus: Corpus) -> Corpus:
+    for problem in corpus.problems:
+        click.echo(f"set aside: {problem}", err=True)
+    return corpus
+
+
+@click.command("train")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--export/--no-export", "with_export", default=True, help="Write a bundle when the network is trained.")
+def command(config: Path, with_export: bool) -> None:
+    """Train a bundle as CONFIG, a TOML file, says."""
+    try:
+        settings = read_config(config)
+        folder = train(settings)
+        click.echo(f"network: {folder}")
+        if with_export:
+            from training.export import export_run
+
+            bundle = export_run(Path(settings.output))
+            click.echo(f"bundle: {bundle.path} ({bundle.label})")
+    except (ConfigError, LanmuError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    command()
