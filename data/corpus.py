@@ -4,6 +4,7 @@ A record may lack ``themes`` or ``departments`` altogether: that is unknown, and
 is set aside with its place and reason, and the rest is read.
 """
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ def read_corpus(paths: Iterable[Path], themes: Sequence[Theme]) -> Corpus:
     labels = [theme.label for theme in themes]
     corpus = Corpus()
     seen: dict[str, str] = {}
-    for path in (file for path in paths for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])):
+    for path in (file for one in paths for file in (sorted(one.glob("*.jsonl")) if one.is_dir() else [one])):
         # Lines end at a line feed only: str.splitlines would cut at U+2028 inside a text.
         for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
             if not line.strip():
@@ -126,7 +127,9 @@ def parse_record(line: bytes | str, labels: Sequence[str]) -> Record:
         source=str(value.get("source", "")),
         kind=str(value.get("kind", "")),
         themes_either=_themes(value.get("themes_either", []), "themes_either", labels),
-        departments_either=tuple((span.start, span.end) for span in _spans(value.get("departments_either", []), text, "departments_either", overlap=True)),
+        departments_either=tuple(
+            (span.start, span.end) for span in _spans(value.get("departments_either", []), text, "departments_either", overlap=True)
+        ),
     )
 
 
@@ -156,7 +159,7 @@ def _spans(value: Any, text: str, name: str, overlap: bool = False) -> tuple[Spa
             raise RecordError(f"{where}: text[{start}:{end}] is {text[start:end]!r}, the span says {one['text']!r}")
         spans.append(Span(start, end, text[start:end]))
     spans.sort(key=lambda span: span.start)
-    for left, right in zip(spans, spans[1:], strict=False):
+    for left, right in itertools.pairwise(spans):
         if right.start < left.end and not overlap:
             raise RecordError(f"field {name!r}: {left.text!r} at {left.start} and {right.text!r} at {right.start} overlap")
     return tuple(spans)

@@ -10,7 +10,7 @@ import numpy as np
 
 from data.records import Department, Document, LabelledDocument, LabelledParagraph, Paragraph, ThemeScore
 from model.batching import batches, distinct_windows
-from model.bundle import BUNDLED, TOKENIZER, SERVING, Bundle, read_bundle
+from model.bundle import BUNDLED, SERVING, TOKENIZER, Bundle, read_bundle
 from model.decoding import ScoredSpan, decode_spans, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoder, Encoding
 from model.linking import link
@@ -38,7 +38,7 @@ class Classifier:
 
         Raises:
             BundleError: If the bundle is missing, damaged or of a newer format.
-            RuntimeUnavailable: If no runtime, or not the one asked for, can run here.
+            RuntimeUnavailableError: If no runtime, or not the one asked for, can run here.
         """
         bundle = read_bundle(path)
         return cls(bundle, open_session(bundle.path / SERVING, runtime, threads))

@@ -44,7 +44,8 @@ class ScoredSpan:
 
 def merge_theme_logits(windows: Sequence[FloatArray]) -> FloatArray:
     """``[T]`` logits of a paragraph from those of its windows: what one window tells, the paragraph tells."""
-    return np.max(np.stack(list(windows)), axis=0)
+    merged: FloatArray = np.max(np.stack(list(windows)), axis=0)
+    return merged
 
 
 def merge_tag_logits(encoding: Encoding, windows: Sequence[FloatArray]) -> FloatArray:

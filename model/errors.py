@@ -2,7 +2,7 @@
 
 LanmuError
 ├── BundleError          the bundle is missing, damaged, of a newer format, or does not fit itself
-├── RuntimeUnavailable   no inference runtime can run here
+├── RuntimeUnavailableError   no inference runtime can run here
 └── InputError           a document cannot be labelled as it was sent
 """
 
@@ -15,7 +15,7 @@ class BundleError(LanmuError):
     """The bundle cannot be loaded."""
 
 
-class RuntimeUnavailable(LanmuError):
+class RuntimeUnavailableError(LanmuError):
     """An inference runtime is not installed, or does not run on this processor."""
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.batching import Batch
-from model.errors import BundleError, RuntimeUnavailable
+from model.errors import BundleError, RuntimeUnavailableError
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -56,7 +56,7 @@ class OpenVinoSession:
         threads: Cores to use.
 
     Raises:
-        RuntimeUnavailable: If OpenVINO is not installed or cannot run here.
+        RuntimeUnavailableError: If OpenVINO is not installed or cannot run here.
         BundleError: If it cannot read the weights.
     """
 
@@ -69,7 +69,7 @@ class OpenVinoSession:
             import openvino
             from openvino import properties
         except ImportError as error:
-            raise RuntimeUnavailable(f"OpenVINO cannot be loaded: {error}") from error
+            raise RuntimeUnavailableError(f"OpenVINO cannot be loaded: {error}") from error
         core = openvino.Core()
         settings = {
             properties.hint.performance_mode(): properties.hint.PerformanceMode.THROUGHPUT,
@@ -113,7 +113,7 @@ class OnnxRuntimeSession:
         threads: Cores to use.
 
     Raises:
-        RuntimeUnavailable: If ONNX Runtime is not installed.
+        RuntimeUnavailableError: If ONNX Runtime is not installed.
         BundleError: If it cannot read the weights.
     """
 
@@ -124,7 +124,7 @@ class OnnxRuntimeSession:
         try:
             import onnxruntime
         except ImportError as error:
-            raise RuntimeUnavailable(f"ONNX Runtime cannot be loaded: {error}") from error
+            raise RuntimeUnavailableError(f"ONNX Runtime cannot be loaded: {error}") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -163,13 +163,13 @@ def open_session(weights: Path, runtime: str = "auto", threads: int = 0) -> Sess
         threads: Cores to use; 0 for all that the process may.
 
     Raises:
-        RuntimeUnavailable: If the runtime, or with "auto" every one, cannot run here.
+        RuntimeUnavailableError: If the runtime, or with "auto" every one, cannot run here.
         BundleError: If the weights cannot be read.
     """
     threads = threads or default_threads()
     if runtime != "auto":
         if runtime not in RUNTIMES:
-            raise RuntimeUnavailable(f"unknown runtime {runtime!r}; expected auto, {', '.join(RUNTIMES)}")
+            raise RuntimeUnavailableError(f"unknown runtime {runtime!r}; expected auto, {', '.join(RUNTIMES)}")
         return RUNTIMES[runtime](weights, threads)
     reasons = []
     for name, opener in RUNTIMES.items():
@@ -178,6 +178,6 @@ def open_session(weights: Path, runtime: str = "auto", threads: int = 0) -> Sess
             continue
         try:
             return opener(weights, threads)
-        except (RuntimeUnavailable, BundleError) as error:
+        except (RuntimeUnavailableError, BundleError) as error:
             reasons.append(str(error))
-    raise RuntimeUnavailable("no inference runtime runs here: " + "; ".join(reasons))
+    raise RuntimeUnavailableError("no inference runtime runs here: " + "; ".join(reasons))

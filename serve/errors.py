@@ -6,7 +6,7 @@ LanmuError
 │   └── TooLargeError     413  the request is over a limit
 ├── NotReadyError         503  the model is not loaded yet
 ├── BundleError           503
-└── RuntimeUnavailable    503
+└── RuntimeUnavailableError    503
 """
 
 import logging
@@ -15,7 +15,7 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from model.errors import BundleError, InputError, LanmuError, RuntimeUnavailable
+from model.errors import BundleError, InputError, LanmuError, RuntimeUnavailableError
 
 log = logging.getLogger("lanmu")
 
@@ -50,7 +50,7 @@ STATUSES: tuple[tuple[type[LanmuError], int, str], ...] = (
     (InputError, 422, "invalid_input"),
     (NotReadyError, 503, "not_ready"),
     (BundleError, 503, "bundle_error"),
-    (RuntimeUnavailable, 503, "runtime_unavailable"),
+    (RuntimeUnavailableError, 503, "runtime_unavailable"),
 )
 """The status and code of each exception; the first that fits counts."""
 

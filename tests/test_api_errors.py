@@ -11,7 +11,7 @@ from fakes import fake_classifier
 from flask.testing import FlaskClient
 
 from model.classifier import Classifier
-from model.errors import BundleError, InputError, LanmuError, RuntimeUnavailable
+from model.errors import BundleError, InputError, LanmuError, RuntimeUnavailableError
 from serve.app import create_app
 from serve.errors import STATUSES, NotJsonError, NotReadyError, TooLargeError
 from serve.settings import Settings
@@ -207,7 +207,7 @@ def test_without_a_model_the_answer_is_to_come_again(method: str, path: str) -> 
         (TooLargeError("what", "a", 1, 2), 413, "too_large"),
         (NotReadyError("what"), 503, "not_ready"),
         (BundleError("what"), 503, "bundle_error"),
-        (RuntimeUnavailable("what"), 503, "runtime_unavailable"),
+        (RuntimeUnavailableError("what"), 503, "runtime_unavailable"),
         (LanmuError("what"), 500, "internal_error"),
     ],
 )

@@ -1,5 +1,7 @@
 """Text → ids and offsets, in windows; and back from window scores to the paragraph's."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ CHARACTERS = "自治区党委政府教育厅人社精减提速规范市县公安
 
 def encoder(window: int = 10, overlap: int = 2) -> Encoder:
     vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *dict.fromkeys(CHARACTERS)])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # type: ignore[call-arg]
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return Encoder(tokenizer, window, overlap)
@@ -107,7 +109,7 @@ def test_no_illegal_span_can_come_out_and_the_likeliest_legal_one_does(rows: lis
     names = [TAGS[tag] for tag in tags]
     assert names[0] in "OBS"
     assert names[-1] in "OES"
-    assert all(after in follows[before] for before, after in zip(names, names[1:], strict=False))
+    assert all(after in follows[before] for before, after in itertools.pairwise(names))
 
     def legal(prefix: list[int]) -> list[list[int]]:
         if len(prefix) == len(logits):

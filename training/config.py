@@ -74,6 +74,12 @@ class TrainConfig:
     max_steps: int = 0
 
 
+def config_from(values: dict[str, Any]) -> TrainConfig:
+    """The configuration that ``dataclasses.asdict`` and JSON once made ``values`` of."""
+    listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return TrainConfig(**listed)
+
+
 def read_config(path: Path) -> TrainConfig:
     """Read a configuration and make its paths absolute.
 

@@ -32,7 +32,7 @@ from model.tags import spans_to_tags
 from training.base import load_network, save_network
 from training.calibration import fit_calibrations, fit_tag_temperature
 from training.card import model_card
-from training.config import ConfigError, TrainConfig
+from training.config import ConfigError, TrainConfig, config_from
 from training.labelling import BundleLabeller
 from training.runtime import TorchSession, reference_classifier
 from training.scoring import gold_themes, macro_f1, matched_spans, span_counts
@@ -89,7 +89,8 @@ class _Graph(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         output = self.network(input_ids, attention_mask)
-        assert output.theme_logits is not None and output.tag_logits is not None
+        assert output.theme_logits is not None
+        assert output.tag_logits is not None
         return output.theme_logits, output.tag_logits
 
 
@@ -144,7 +145,8 @@ def quantize(source: Path, target: Path, texts: Sequence[str], encoder: Encoder)
         nodes = [
             node.name
             for node in graph.node
-            if (node.op_type == "MatMul" and sizes.get(node.input[1], (0,))[-1] >= LEAST_OUTPUTS) or (node.op_type == "Conv" and node.input[1] in sizes)
+            if (node.op_type == "MatMul" and sizes.get(node.input[1], (0,))[-1] >= LEAST_OUTPUTS)
+            or (node.op_type == "Conv" and node.input[1] in sizes)
         ]
         quantize_static(
             str(prepared),
@@ -218,7 +220,7 @@ def export_run(run: Path, output: Path | None = None, name: str = "small", runti
         about = json.loads((trained / "training.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{run} holds no finished training: {NETWORK_FOLDER}/training.json is missing") from None
-    config = TrainConfig(**{key: tuple(value) if isinstance(value, list) else value for key, value in about["config"].items()})
+    config = config_from(about["config"])
     themes = read_themes(trained / "themes.toml")
     records, dev = read_sets(config, themes)
     output = output or run / BUNDLE_FOLDER
@@ -265,7 +267,9 @@ def _build(
     quantized, calibrations, temperature = measured(session)
     click.echo(f"int8: themes macro-F1 {quantized.theme_macro_f1:.4f}, departments F1 {quantized.department_f1:.4f} ({session.runtime})")
     parity = check_parity(reference, quantized)
-    recipe = {key: value for key, value in about["config"].items() if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes")}
+    recipe = {
+        key: value for key, value in about["config"].items() if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes")
+    }
     facts = {"parity": parity, "training": {"recipe": recipe, "records": len(records), "dev": len(dev), "minutes": about["minutes"]}}
     (folder / CARD).write_text(model_card(name, themes, calibrations, facts), encoding="utf-8")
     return write_bundle(folder, name, themes, calibrations, temperature, *window, facts)

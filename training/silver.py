@@ -31,9 +31,40 @@ SHORTEST, LONGEST = 20, 260
 """Code points of a paragraph that is worth reading in the silver phase: shorter tells nothing, longer costs more than it teaches."""
 
 _SUFFIXES = (
-    "委员会 办公厅 办公室 管理局 总局 党委 政府 法院 检察院 总队 支队 大队 委 局 厅 部 署 院 会 办 队 "
-    "中心 旅 团 军区 战区 兵团 分局 政协 人大 海关 军 师"
-).split()
+    "委员会",
+    "办公厅",
+    "办公室",
+    "管理局",
+    "总局",
+    "党委",
+    "政府",
+    "法院",
+    "检察院",
+    "总队",
+    "支队",
+    "大队",
+    "委",
+    "局",
+    "厅",
+    "部",
+    "署",
+    "院",
+    "会",
+    "办",
+    "队",
+    "中心",
+    "旅",
+    "团",
+    "军区",
+    "战区",
+    "兵团",
+    "分局",
+    "政协",
+    "人大",
+    "海关",
+    "军",
+    "师",
+)
 _ORGAN = re.compile("委|局|厅|部|署|院|政府|政协|总队|军|海关|中心")
 _STOPS = frozenset("，。、；：？！“”《》（）")
 _NEAR = 9
@@ -67,7 +98,8 @@ class ThemeTeacher:
         features = self._vectorizer.fit_transform([fold(record.text) for record in known])
         labels = np.array([[theme.label in (record.themes or ()) for theme in themes] for record in known])
         self._models = [
-            LogisticRegression(C=20, max_iter=500).fit(features, labels[:, i]) if 0 < labels[:, i].sum() < len(known) else None for i in range(len(themes))
+            LogisticRegression(C=20, max_iter=500).fit(features, labels[:, i]) if 0 < labels[:, i].sum() < len(known) else None
+            for i in range(len(themes))
         ]
 
     def score(self, texts: Sequence[str]) -> FloatArray:
@@ -223,7 +255,9 @@ def make_silver(
         known = frozenset(record.text[:40] for record in [*records, *held_out])
         texts = read_raw(raw, known, 12 * count, seed)
         teacher = ThemeTeacher(records, themes)
-        scores = np.concatenate([teacher.score(texts[at : at + 5000]) for at in tqdm(range(0, len(texts), 5000), desc="themes' teacher", disable=None)])
+        scores = np.concatenate(
+            [teacher.score(texts[at : at + 5000]) for at in tqdm(range(0, len(texts), 5000), desc="themes' teacher", disable=None)]
+        )
         chosen = choose(texts, scores, count, seed)
         tagger = DepartmentTeacher(folder / "departments.crf", records)
         part = path.with_suffix(".part")

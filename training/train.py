@@ -47,9 +47,10 @@ class LanmuTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW in two groups: the pre-trained encoder, and what starts anew."""
         if self.optimizer is None:
-            arguments = self.args
+            arguments, network = self.args, self.model
+            assert network is not None
             groups: dict[bool, list[Tensor]] = {True: [], False: []}
-            for name, parameter in self.model.named_parameters():
+            for name, parameter in network.named_parameters():
                 groups[name.startswith("bert.")].append(parameter)
             self.optimizer = torch.optim.AdamW(
                 [{"params": groups[True], "lr": arguments.learning_rate}, {"params": groups[False], "lr": self._head_learning_rate}],
@@ -67,7 +68,7 @@ def use_bf16(setting: str) -> bool:
     if setting != "auto":
         return setting == "yes"
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="utf-8")
 
@@ -127,9 +128,7 @@ def train(config: TrainConfig) -> Path:
     save_tokenizer(config.base, folder)
     encoder = Encoder.from_file(folder / "tokenizer.json", config.window_tokens, config.overlap_tokens)
     auxiliary = read_auxiliary([Path(path) for path in config.auxiliary], encoder, len(themes), config.auxiliary_examples, config.seed)
-    network = new_network(
-        config.base, themes, config.dropout, len(AUXILIARY_TAGS) if auxiliary else 0, config.local_width, config.theme_loss_weight
-    )
+    network = new_network(config.base, themes, config.dropout, len(AUXILIARY_TAGS) if auxiliary else 0, config.local_width, config.theme_loss_weight)
     silver_done = output / "silver" / "network"
     if config.raw_paragraphs and (silver_done / NETWORK).is_file():
         network.load_state_dict(load_network(silver_done).state_dict(), strict=False)
