@@ -22,3 +22,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared() -> Path:
     """The maintainers' data folder; only for tests marked ``shared``."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Hugging Face folder of a tiny random BERT."""
+    from tests.tiny import make_checkpoint
+
+    return make_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of ``lanmu train`` from it, which has learnt its sixty paragraphs by heart; not yet exported."""
+    from tests.tiny import make_run
+
+    return make_run(tiny_checkpoint, tmp_path_factory.mktemp("run"))

@@ -43,7 +43,7 @@ def to_dataset(records: Iterable[Record]) -> Dataset:
         }
         for record in records
     ]
-    return Dataset.from_list(rows, features=RECORD_FEATURES)
+    return Dataset.from_dict({name: [row[name] for row in rows] for name in RECORD_FEATURES}, features=RECORD_FEATURES)
 
 
 def window_features(record: Record, encoder: Encoder, themes: Sequence[Theme]) -> list[dict[str, Any]]:

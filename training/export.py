@@ -118,6 +118,16 @@ def to_onnx(network: LanmuModel, path: Path) -> None:
             dynamo=True,
             verbose=False,
         )
+    _forget_origin(path)
+
+
+def _forget_origin(path: Path) -> None:
+    """Drop the exporter's notes, which name each line of source and the folders of the machine that ran it."""
+    model = onnx.load(str(path))
+    for noted in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        noted.ClearField("metadata_props")
+        noted.ClearField("doc_string")
+    onnx.save(model, str(path))
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

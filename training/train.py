@@ -37,6 +37,19 @@ NETWORK_FOLDER = "network"
 BUNDLE_FOLDER = "bundle"
 
 
+class ByLength(LengthGroupedSampler):
+    """Like lengths together, in an order that hangs on seed and epoch alone: a run that goes on reads what it would have read."""
+
+    def __init__(self, batch_size: int, lengths: Sequence[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=list(lengths), generator=torch.Generator())
+        self._seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch."""
+        self.generator.manual_seed(self._seed + epoch)
+
+
 class LanmuTrainer(Trainer):
     """A Trainer with a higher rate for the heads, and batches of like length."""
 
@@ -60,7 +73,7 @@ class LanmuTrainer(Trainer):
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
-        return LengthGroupedSampler(self.args.train_batch_size, lengths=list(self._lengths), generator=torch.Generator().manual_seed(self.args.seed))
+        return ByLength(self.args.train_batch_size, self._lengths, self.args.seed)
 
 
 def use_bf16(setting: str) -> bool:
@@ -151,8 +164,12 @@ def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record
     if not corpus.records:
         raise ConfigError(f"nothing to train on: {', '.join(config.train) or 'key train is empty'}")
     if config.dev:
-        return corpus.records, _told(read_corpus([Path(path) for path in config.dev], themes)).records
-    parts = split(corpus.records, {"train": 1 - config.dev_share, "dev": config.dev_share}, seed=str(config.seed))
+        parts = {"train": corpus.records, "dev": _told(read_corpus([Path(path) for path in config.dev], themes)).records}
+    else:
+        parts = split(corpus.records, {"train": 1 - config.dev_share, "dev": config.dev_share}, seed=str(config.seed))
+    for name, records in parts.items():
+        if not records:
+            raise ConfigError(f"no record is left to {name} on, of {len(corpus.records)} read; thresholds need some in dev")
     return parts["train"], parts["dev"]
 
 
