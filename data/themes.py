@@ -6,6 +6,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 _FIELDS = {"id", "label", "english", "definition", "media_topic"}
 
 
@@ -39,9 +41,11 @@ def parse_themes(text: str, where: str = "themes.toml") -> tuple[Theme, ...]:
         ThemeFileError: If it is no TOML, has no theme, or a theme lacks a field, has an unknown one, or repeats an id or label.
     """
     try:
-        tables: list[dict[str, Any]] = tomllib.loads(text).get("theme", [])
+        tables: Any = tomllib.loads(text).get("theme", [])
     except tomllib.TOMLDecodeError as error:
         raise ThemeFileError(f"{where}: not TOML: {error}") from error
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ThemeFileError(f"{where}: expected [[theme]] tables, got theme = {tables!r}")
     if not tables:
         raise ThemeFileError(f"{where}: expected at least one [[theme]], got none")
     themes = tuple(_theme(table, f"{where}: theme {number}") for number, table in enumerate(tables, 1))
@@ -58,6 +62,8 @@ def _theme(table: dict[str, Any], where: str) -> Theme:
     for name in ("id", "label", "english", "definition"):
         if not isinstance(table.get(name), str) or not table[name].strip():
             raise ThemeFileError(f"{where}: field {name!r} must be a text, got {table.get(name)!r}")
+    if not isinstance(table.get("media_topic", ""), str):
+        raise ThemeFileError(f"{where}: field 'media_topic' must be a text, got {table['media_topic']!r}")
     return Theme(**table)
 
 
@@ -71,9 +77,6 @@ def read_themes(path: Path | None = None) -> tuple[Theme, ...]:
 def themes_to_toml(themes: tuple[Theme, ...]) -> str:
     """Write a theme list in the form that :func:`parse_themes` reads."""
 
-    def quoted(value: str) -> str:
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
     fields = ("id", "label", "english", "definition", "media_topic")
-    tables = ("\n".join(f"{name} = {quoted(getattr(theme, name))}" for name in fields if getattr(theme, name)) for theme in themes)
-    return "".join(f"[[theme]]\n{table}\n\n" for table in tables).rstrip("\n") + "\n"
+    tables = [{name: getattr(theme, name) for name in fields if getattr(theme, name)} for theme in themes]
+    return tomli_w.dumps({"theme": tables})

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.encoding import Encoding, IntArray, Window
+from model.lexicon import NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,19 @@ class Batch:
     Attributes:
         input_ids: ``[B, L]`` token ids, 0 where there is padding.
         attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
+        lexicon_ids: ``[B, L, C]`` what the register says of each token.
         rows: Which distinct window each of the B rows is.
     """
 
     input_ids: IntArray
     attention_mask: IntArray
+    lexicon_ids: IntArray
     rows: tuple[int, ...]
+
+    @property
+    def inputs(self) -> dict[str, IntArray]:
+        """What the network reads, by name."""
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, "lexicon_ids": self.lexicon_ids}
 
 
 def distinct_windows(encodings: Sequence[Encoding]) -> tuple[list[Window], list[tuple[int, ...]]]:
@@ -32,7 +40,7 @@ def distinct_windows(encodings: Sequence[Encoding]) -> tuple[list[Window], list[
     for encoding in encodings:
         own = []
         for window in encoding.windows:
-            key = window.input_ids.tobytes()
+            key = window.input_ids.tobytes() + window.lexicon_ids.tobytes()
             if key not in seen:
                 seen[key] = len(windows)
                 windows.append(window)
@@ -54,14 +62,16 @@ def batches(windows: Sequence[Window], token_budget: int = 512, length_step: int
     while at < len(order):
         length = -(-len(windows[order[at]]) // length_step) * length_step
         rows = order[at : at + max(1, token_budget // length)]
-        yield _pad([windows[i].input_ids for i in rows], length, tuple(rows))
+        yield _pad([windows[i] for i in rows], length, tuple(rows))
         at += len(rows)
 
 
-def _pad(ids: Sequence[IntArray], length: int, rows: tuple[int, ...]) -> Batch:
-    input_ids: npt.NDArray[np.int32] = np.zeros((len(ids), length), np.int32)
+def _pad(windows: Sequence[Window], length: int, rows: tuple[int, ...]) -> Batch:
+    input_ids: npt.NDArray[np.int32] = np.zeros((len(windows), length), np.int32)
     attention_mask = np.zeros_like(input_ids)
-    for row, one in enumerate(ids):
-        input_ids[row, : len(one)] = one
+    lexicon_ids = np.tile(NOWHERE, (len(windows), length, 1))
+    for row, one in enumerate(windows):
+        input_ids[row, : len(one)] = one.input_ids
         attention_mask[row, : len(one)] = 1
-    return Batch(input_ids, attention_mask, rows)
+        lexicon_ids[row, : len(one)] = one.lexicon_ids
+    return Batch(input_ids, attention_mask, lexicon_ids, rows)

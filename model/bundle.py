@@ -7,6 +7,7 @@ A bundle is a folder:
 ``serving.onnx``       the weights for serving: one quantized ONNX file for every CPU runtime
 ``network.safetensors``  the weights to go on training from (fp16), with ``config.json``
 ``tokenizer.json``     Hugging Face ``tokenizers``
+``lexicon.tsv``        the names that the network was shown beside the characters
 ``themes.toml``        the themes it was trained on, in the order of the head's outputs
 ``MODEL_CARD.md``      what it is, from what, how good
 =====================  ==================================================================
@@ -21,6 +22,7 @@ from typing import Any
 
 from data.themes import Theme, ThemeFileError, parse_themes, themes_to_toml
 from model.decoding import Calibration
+from model.encoding import LEXICON, TOKENIZER
 from model.errors import BundleError
 
 FORMAT_VERSION = 1
@@ -28,10 +30,9 @@ MANIFEST = "manifest.json"
 SERVING = "serving.onnx"
 NETWORK = "network.safetensors"
 CONFIG = "config.json"
-TOKENIZER = "tokenizer.json"
 THEMES = "themes.toml"
 CARD = "MODEL_CARD.md"
-_REQUIRED = (SERVING, NETWORK, CONFIG, TOKENIZER, THEMES, CARD)
+_REQUIRED = (SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, THEMES, CARD)
 
 BUNDLED = Path(__file__).parent / "bundles" / "small"
 """The bundle that ships with lanmu."""
@@ -129,7 +130,7 @@ def _check_file(path: Path, name: str, expected: Mapping[str, Any]) -> None:
 def _version(manifest: Mapping[str, Any]) -> str:
     """Hash of all that a label depends on."""
     parts = {key: manifest[key] for key in ("format_version", "calibration", "tag_temperature", "window_tokens", "overlap_tokens")}
-    parts["files"] = {name: manifest["files"][name]["sha256"] for name in (SERVING, TOKENIZER, THEMES)}
+    parts["files"] = {name: manifest["files"][name]["sha256"] for name in (SERVING, TOKENIZER, LEXICON, THEMES)}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

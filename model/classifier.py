@@ -10,7 +10,7 @@ import numpy as np
 
 from data.records import Department, Document, LabelledDocument, LabelledParagraph, Paragraph, ThemeScore
 from model.batching import batches, distinct_windows
-from model.bundle import BUNDLED, SERVING, TOKENIZER, Bundle, read_bundle
+from model.bundle import BUNDLED, SERVING, Bundle, read_bundle
 from model.decoding import ScoredSpan, decode_spans, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoder, Encoding
 from model.linking import link
@@ -30,7 +30,7 @@ class Classifier:
         self.bundle = bundle
         self.session = session
         self._token_budget = token_budget
-        self._encoder = Encoder.from_file(bundle.path / TOKENIZER, bundle.window_tokens, bundle.overlap_tokens)
+        self._encoder = Encoder.from_folder(bundle.path, bundle.window_tokens, bundle.overlap_tokens)
 
     @classmethod
     def open(cls, path: Path = BUNDLED, runtime: str = "auto", threads: int = 0) -> "Classifier":

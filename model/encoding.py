@@ -9,8 +9,12 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from model.folding import fold
+from model.lexicon import NOWHERE, Lexicon
 
 IntArray = npt.NDArray[np.int32]
+
+TOKENIZER = "tokenizer.json"
+LEXICON = "lexicon.tsv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,12 @@ class Window:
 
     Attributes:
         input_ids: ``[L]`` token ids with ``[CLS]`` first and ``[SEP]`` last.
+        lexicon_ids: ``[L, C]`` what the register says of each token, by :meth:`model.lexicon.Lexicon.ids`.
         start: Index, among the paragraph's tokens, of the first token after ``[CLS]``.
     """
 
     input_ids: IntArray
+    lexicon_ids: IntArray
     start: int
 
     def __len__(self) -> int:
@@ -72,37 +78,55 @@ class Encoder:
         tokenizer: A Hugging Face ``tokenizers`` tokenizer with ``[CLS]`` and ``[SEP]``; its own post-processor is not used.
         window_tokens: Longest window in tokens, ``[CLS]`` and ``[SEP]`` included.
         overlap_tokens: Tokens that neighbouring windows share.
+        lexicon: What is known of names; nothing where there is none.
 
     Raises:
         ValueError: If the tokenizer lacks ``[CLS]`` or ``[SEP]``, or the sizes do not fit each other.
     """
 
-    def __init__(self, tokenizer: Tokenizer, window_tokens: int = 384, overlap_tokens: int = 96) -> None:
+    def __init__(self, tokenizer: Tokenizer, window_tokens: int = 384, overlap_tokens: int = 96, lexicon: Lexicon | None = None) -> None:
         cls_id, sep_id = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
         if cls_id is None or sep_id is None:
             raise ValueError("the tokenizer has no [CLS] or no [SEP]: expected a BERT vocabulary")
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
+        self._lexicon = Lexicon({}) if lexicon is None else lexicon
         self._cls_id, self._sep_id = cls_id, sep_id
         self.window_tokens, self.overlap_tokens = window_tokens, overlap_tokens
         next(window_spans(0, window_tokens - 2, overlap_tokens))  # the sizes are checked once, here
 
     @classmethod
-    def from_file(cls, path: Path, window_tokens: int = 384, overlap_tokens: int = 96) -> "Encoder":
-        """Read ``tokenizer.json``; raises ``OSError`` when it cannot be read."""
-        if not path.is_file():
-            raise FileNotFoundError(f"no tokenizer at {path}")
-        return cls(Tokenizer.from_file(str(path)), window_tokens, overlap_tokens)
+    def from_folder(cls, folder: Path, window_tokens: int = 384, overlap_tokens: int = 96) -> "Encoder":
+        """Read ``tokenizer.json`` and, where there is one, ``lexicon.tsv``.
+
+        Raises:
+            OSError: If a file cannot be read.
+            ValueError: If the lexicon is not as it must be.
+        """
+        tokenizer, lexicon = folder / TOKENIZER, folder / LEXICON
+        if not tokenizer.is_file():
+            raise FileNotFoundError(f"no tokenizer at {tokenizer}")
+        names = Lexicon.from_file(lexicon) if lexicon.is_file() else None
+        return cls(Tokenizer.from_file(str(tokenizer)), window_tokens, overlap_tokens, names)
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode each text whole: nothing is cut, whatever its length."""
-        encoded = self._tokenizer.encode_batch([fold(text) for text in texts], add_special_tokens=False)
-        return [self._windows(np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2)) for one in encoded]
+        folded = [fold(text) for text in texts]
+        encoded = self._tokenizer.encode_batch(folded, add_special_tokens=False)
+        return [
+            self._windows(np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2), self._lexicon.ids(text))
+            for one, text in zip(encoded, folded, strict=True)
+        ]
 
-    def _windows(self, ids: IntArray, offsets: IntArray) -> Encoding:
+    def _windows(self, ids: IntArray, offsets: IntArray, characters: IntArray) -> Encoding:
+        said = characters[offsets[:, 0]]  # of a token of several characters, what is said of its first
         windows = tuple(
-            Window(np.concatenate(([self._cls_id], ids[start:end], [self._sep_id])).astype(np.int32), start)
+            Window(
+                np.concatenate(([self._cls_id], ids[start:end], [self._sep_id])).astype(np.int32),
+                np.concatenate((NOWHERE[None], said[start:end], NOWHERE[None])),
+                start,
+            )
             for start, end in window_spans(len(ids), self.window_tokens - 2, self.overlap_tokens)
         )
         return Encoding(offsets, windows)

@@ -4,6 +4,7 @@ Newsrooms send full-width digits, half-width commas and traditional characters. 
 code point, so every offset into the folded text is an offset into the text as sent.
 """
 
+import re
 from functools import cache
 from importlib import resources
 
@@ -11,6 +12,7 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code
 # Chinese text uses the full-width marks; web copies of it often lost them. Only beside a Chinese character is a
 # half-width mark folded, so that 2,300 and Wi-Fi stay what they are.
 _MARKS = str.maketrans(",;:?!()", "，；：？！（）")
+_MARK_RUN = re.compile("[,;:?!()]+")
 _SPACES = dict.fromkeys((0x3000, 0xA0, 0x2002, 0x2003, 0x2009, 0x202F, 0x205F, 0x09), " ")
 
 
@@ -32,13 +34,9 @@ def fold(text: str) -> str:
     traditional characters become simplified (OpenCC's single-character table), all spaces become U+0020.
     """
     folded = text.translate(_table())
-    if not any(mark in folded for mark in ",;:?!()"):
-        return folded
-    characters = list(folded)
-    for index, character in enumerate(characters):
-        if character in ",;:?!()":
-            before = characters[index - 1] if index else ""
-            after = characters[index + 1] if index + 1 < len(characters) else ""
-            if (before and _is_chinese(before)) or (after and _is_chinese(after)):
-                characters[index] = character.translate(_MARKS)
-    return "".join(characters)
+
+    def fold_run(run: re.Match[str]) -> str:
+        beside = folded[run.start() - 1 : run.start()] + folded[run.end() : run.end() + 1]
+        return run[0].translate(_MARKS) if any(map(_is_chinese, beside)) else run[0]
+
+    return _MARK_RUN.sub(fold_run, folded)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from model.lexicon import LEXICON_CHANNELS, LEXICON_ROWS
 from model.tags import TAGS
 
 IGNORE = -100
@@ -21,16 +22,26 @@ class LanmuConfig(BertConfig):
         themes: Number of themes T, the outputs of the theme head.
         auxiliary_tags: Number of tags of a public NER scheme learnt beside ours in training; 0 for none. Not exported.
         local_width: Width of the convolutions whose features the heads read beside the encoder's; 0 for none.
+        lexicon_width: Width of each of the lexicon's channels, read beside the characters; 0 for none.
         theme_loss_weight: Weight of the theme loss against the department loss.
     """
 
     model_type = "lanmu"
 
-    def __init__(self, themes: int = 0, auxiliary_tags: int = 0, local_width: int = 0, theme_loss_weight: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        themes: int = 0,
+        auxiliary_tags: int = 0,
+        local_width: int = 0,
+        lexicon_width: int = 0,
+        theme_loss_weight: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.themes = themes
         self.auxiliary_tags = auxiliary_tags
         self.local_width = local_width
+        self.lexicon_width = lexicon_width
         self.theme_loss_weight = theme_loss_weight
 
 
@@ -71,22 +82,29 @@ class ThemeHead(nn.Module):
 
 
 class LocalFeatures(nn.Module):
-    """What stands right beside each character: two convolutions over the encoder's input embeddings.
+    """What stands right beside each character: two convolutions over the encoder's input embeddings and what the lexicon says.
 
     A name's edge is mostly told by its neighbours (Collobert et al., 2011). An encoder that has read little text learns that
-    slowly through six layers of attention; a convolution learns it at once, for some 6 % of the encoder's work.
+    slowly through its layers of attention; a convolution learns it at once.
     """
 
-    def __init__(self, hidden_size: int, width: int) -> None:
+    def __init__(self, hidden_size: int, width: int, lexicon_width: int, dropout: float) -> None:
         super().__init__()
-        self.first = nn.Conv1d(hidden_size, width, kernel_size=5, padding=2)
+        self.lexicon = nn.Embedding(LEXICON_ROWS, lexicon_width) if lexicon_width else None
+        self.dropout = nn.Dropout(dropout)
+        self.first = nn.Conv1d(hidden_size + lexicon_width * LEXICON_CHANNELS, width, kernel_size=5, padding=2)
         self.second = nn.Conv1d(width, width, kernel_size=3, padding=1)
 
-    def forward(self, embedded: Tensor, attention_mask: Tensor) -> Tensor:
-        """``embedded [B, L, H]``, ``attention_mask [B, L]`` → ``[B, L, W]``; padding is seen as zeros, as the text's edge is."""
+    def forward(self, embedded: Tensor, attention_mask: Tensor, lexicon_ids: Tensor) -> Tensor:
+        """``embedded [B, L, H]``, ``attention_mask [B, L]``, ``lexicon_ids [B, L, C]`` → ``[B, L, W]``.
+
+        Padding is seen as zeros, as the text's edge is.
+        """
+        if self.lexicon is not None:
+            embedded = torch.cat((embedded, self.dropout(self.lexicon(lexicon_ids).flatten(2))), dim=2)
         mask = attention_mask[:, None, :].to(embedded.dtype)
         first = nn.functional.gelu(self.first(embedded.transpose(1, 2) * mask)) * mask
-        return nn.functional.gelu(self.second(first)).transpose(1, 2)
+        return nn.functional.gelu(self.second(self.dropout(first))).transpose(1, 2)
 
 
 class LanmuModel(BertPreTrainedModel):
@@ -100,15 +118,20 @@ class LanmuModel(BertPreTrainedModel):
         dropout = config.hidden_dropout_prob
         self.theme_head = ThemeHead(config.hidden_size + config.local_width, config.themes, dropout)
         self.dropout = nn.Dropout(dropout)
-        self.local = LocalFeatures(config.hidden_size, config.local_width) if config.local_width else None
+        self.local = LocalFeatures(config.hidden_size, config.local_width, config.lexicon_width, dropout) if config.local_width else None
         self.tag_head = nn.Linear(config.hidden_size + config.local_width, len(TAGS))
         self.auxiliary_head = nn.Linear(config.hidden_size + config.local_width, config.auxiliary_tags) if config.auxiliary_tags else None
+        # Added to the characters that the encoder reads. From zero, so that an encoder that knows none begins as it was.
+        self.lexicon = nn.Embedding(LEXICON_ROWS, config.hidden_size) if config.lexicon_width else None
         self.post_init()
+        if self.lexicon is not None:
+            nn.init.zeros_(self.lexicon.weight)
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
+        lexicon_ids: Tensor,
         theme_labels: Tensor | None = None,
         tag_labels: Tensor | None = None,
         auxiliary_labels: Tensor | None = None,
@@ -118,13 +141,16 @@ class LanmuModel(BertPreTrainedModel):
         Args:
             input_ids: ``[B, L]``.
             attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
+            lexicon_ids: ``[B, L, C]`` of :func:`model.lexicon.lexicon_ids`.
             theme_labels: ``[B, T]`` of 0, 1 or ``IGNORE``.
             tag_labels: ``[B, L]`` of a tag's index or ``IGNORE``.
             auxiliary_labels: ``[B, L]``, likewise, of the auxiliary scheme.
         """
-        hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        embedded = self.bert.embeddings.word_embeddings(input_ids)
+        read = embedded if self.lexicon is None else embedded + self.lexicon(lexicon_ids).sum(dim=2)
+        hidden = self.bert(inputs_embeds=read, attention_mask=attention_mask).last_hidden_state
         if self.local is not None:
-            local = self.local(self.bert.embeddings.word_embeddings(input_ids), attention_mask)
+            local = self.local(embedded, attention_mask, lexicon_ids)
             hidden = torch.cat((hidden, local), dim=2)
         theme_logits = self.theme_head(hidden, attention_mask)
         dropped = self.dropout(hidden)

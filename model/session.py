@@ -94,7 +94,7 @@ class OpenVinoSession:
                 slot = number % len(self._requests)
                 if number >= len(self._requests):
                     results.append(self._take(slot))
-                self._requests[slot].start_async({"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}, share_inputs=True)
+                self._requests[slot].start_async(batch.inputs, share_inputs=True)
                 waiting.append(slot)
             results += [self._take(slot) for slot in waiting[len(results) :]]
         return results
@@ -141,7 +141,7 @@ class OnnxRuntimeSession:
         return [self._run(batch) for batch in batches]
 
     def _run(self, batch: Batch) -> Scores:
-        outputs = self._session.run(["theme_logits", "tag_logits"], {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask})
+        outputs = self._session.run(["theme_logits", "tag_logits"], batch.inputs)
         return Scores(outputs[0], outputs[1])
 
 

@@ -1,6 +1,7 @@
 """A weightless model whose output depends on its input, behind the real classifier: only the runtime is replaced."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from tokenizers.pre_tokenizers import Split
 
 from data.themes import Theme
 from model.batching import Batch
-from model.bundle import TOKENIZER, Bundle
+from model.bundle import Bundle
 from model.classifier import Classifier
 from model.decoding import Calibration
+from model.encoding import TOKENIZER, Encoder
 from model.session import Scores
 from model.tags import TAGS, B, E, I, O
 
@@ -54,11 +56,21 @@ class FakeSession:
         return Scores((2.0 * counts - 2.0).astype(np.float32), (5.0 * np.eye(len(TAGS))[tags]).astype(np.float32))
 
 
-def fake_classifier(folder: Path) -> Classifier:
-    """The real classifier over a fake bundle in ``folder``, whose windows are 34 tokens long."""
+@cache
+def _tokenizer() -> Tokenizer:
     tokenizer = Tokenizer(WordLevel(_VOCABULARY, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Split(Regex("."), "isolated")
-    tokenizer.save(str(folder / TOKENIZER))
+    return tokenizer
+
+
+def fake_encoder(window_tokens: int, overlap_tokens: int) -> Encoder:
+    """The real encoder, a token a character."""
+    return Encoder(_tokenizer(), window_tokens, overlap_tokens)
+
+
+def fake_classifier(folder: Path) -> Classifier:
+    """The real classifier over a fake bundle in ``folder``, whose windows are 34 tokens long."""
+    _tokenizer().save(str(folder / TOKENIZER))
     bundle = Bundle(
         path=folder,
         version="0123456789ab",

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from fakes import DEPARTMENT_SCORE, THEMES, fake_classifier
 from flask.testing import FlaskClient
 from marshmallow import RAISE
 
@@ -17,6 +16,7 @@ from serve.app import create_app
 from serve.openapi import COMMITTED, openapi_json
 from serve.schemas import DocumentOut, LabelAnswer, ModelAnswer, ThemesAnswer
 from serve.settings import Limits, Settings
+from tests.fakes import DEPARTMENT_SCORE, THEMES, fake_classifier
 
 TEXT = "市水务局减材料、减环节，办理提速。"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from fakes import fake_classifier
 from flask.testing import FlaskClient
 
 from model.classifier import Classifier
@@ -15,6 +14,7 @@ from model.errors import BundleError, InputError, LanmuError, RuntimeUnavailable
 from serve.app import create_app
 from serve.errors import STATUSES, NotJsonError, NotReadyError, TooLargeError
 from serve.settings import Settings
+from tests.fakes import fake_classifier
 
 SETTINGS = Settings(max_documents=2, max_document_characters=10, max_body_bytes=400)
 UNKNOWN_TOP = "unknown field; expected one of text, documents, scores, offset_unit, themes"

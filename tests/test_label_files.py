@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import fake_classifier
 
 from data.records import Document, LabelledDocument
 from model.classifier import Classifier
 from serve import label as label_module
 from serve.cli import main
 from serve.files import guess_encoding, read_file
+from tests.fakes import fake_classifier
 
 ARTICLE = "市水务局减材料、减环节。\n\n全市训练、训练。"
 Run = Callable[..., int]

@@ -9,19 +9,32 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from data.departments.lexicon import lexicon_names
 from data.themes import Theme, parse_themes, themes_to_toml
-from model.bundle import CONFIG, MANIFEST, NETWORK, THEMES, TOKENIZER
+from model.bundle import CONFIG, MANIFEST, NETWORK, THEMES
+from model.encoding import LEXICON, TOKENIZER
 from model.errors import BundleError
+from model.lexicon import Lexicon
 from model.network import LanmuConfig, LanmuModel
 
-_OURS = ("themes", "auxiliary_tags", "local_width", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
+_NOT_THE_ENCODERS = ("themes", "auxiliary_tags", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
 
 
-def new_network(base: str, themes: Sequence[Theme], dropout: float, auxiliary_tags: int, local_width: int, theme_loss_weight: float) -> LanmuModel:
+def new_network(
+    base: str,
+    themes: Sequence[Theme],
+    dropout: float = 0.0,
+    layers: int = 0,
+    local_width: int = 0,
+    lexicon_width: int = 0,
+    auxiliary_tags: int = 0,
+    theme_loss_weight: float = 1.0,
+) -> LanmuModel:
     """Build the network and fill it from ``base``.
 
     A bundle, or a folder that training wrote, gives its heads too: a theme that it knew keeps its weights, whatever its place in
-    the list; a new theme starts anew. Any other checkpoint gives the encoder.
+    the list; a new theme starts anew. Any other checkpoint gives the encoder, of ``layers`` its lowest (0: all).
+    ``local_width`` and ``lexicon_width`` count for such a one only.
 
     Raises:
         BundleError: If ``base`` is no BERT or cannot be read.
@@ -34,16 +47,18 @@ def new_network(base: str, themes: Sequence[Theme], dropout: float, auxiliary_ta
         raise BundleError(f"base {base!r} cannot be read: {error}") from error
     if not ours and found.get("model_type") != "bert":
         raise BundleError(f"base {base!r}: expected a BERT checkpoint, got model_type {found.get('model_type')!r}")
-    width = found.get("local_width", local_width) if ours else local_width
-    settings = {name: value for name, value in found.items() if name not in _OURS}
-    settings |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    config = LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, local_width=width, theme_loss_weight=theme_loss_weight, **settings)
-    network = LanmuModel(config).float()
+    settings = {name: value for name, value in found.items() if name not in _NOT_THE_ENCODERS}
+    # Dropout of the attention itself costs a fifth of the time on a CPU and gains nothing that could be seen.
+    settings |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": 0.0}
+    if not ours:
+        settings |= {"local_width": local_width, "lexicon_width": lexicon_width}
+        settings["num_hidden_layers"] = min(layers or settings["num_hidden_layers"], settings["num_hidden_layers"])
+    network = LanmuModel(LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, theme_loss_weight=theme_loss_weight, **settings)).float()
     if ours:
         _fill(network, folder, themes)
     else:
-        encoder = AutoModel.from_pretrained(base, add_pooling_layer=False, dtype=torch.float32)
-        network.bert.load_state_dict(encoder.state_dict())
+        encoder = AutoModel.from_pretrained(base, add_pooling_layer=False, dtype=torch.float32).state_dict()
+        network.bert.load_state_dict({name: tensor for name, tensor in encoder.items() if name in network.bert.state_dict()})
     return network
 
 
@@ -66,8 +81,13 @@ def _fill(network: LanmuModel, folder: Path, themes: Sequence[Theme]) -> None:
 
 
 def save_tokenizer(base: str, folder: Path) -> None:
-    """Put the base's ``tokenizer.json`` into ``folder``."""
+    """Put the base's ``tokenizer.json`` into ``folder``, and its ``lexicon.tsv``; where it has none, one is drawn from the register."""
     folder.mkdir(parents=True, exist_ok=True)
+    lexicon = Path(base) / LEXICON
+    if lexicon.is_file():
+        (folder / LEXICON).write_bytes(lexicon.read_bytes())
+    else:
+        Lexicon(lexicon_names()).save(folder / LEXICON)
     source = Path(base) / TOKENIZER
     if source.is_file():
         (folder / TOKENIZER).write_bytes(source.read_bytes())
@@ -97,7 +117,7 @@ def load_network(folder: Path) -> LanmuModel:
     if missing:
         raise BundleError(f"no trained network at {folder}: {missing[0]} is missing")
     themes = parse_themes((folder / THEMES).read_text(encoding="utf-8"), str(folder / THEMES))
-    return new_network(str(folder), themes, 0.0, 0, 0, 1.0)
+    return new_network(str(folder), themes)
 
 
 def is_bundle(base: str) -> bool:

@@ -23,6 +23,7 @@ class TrainConfig:
         dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
         themes: Theme list to train for; the project's own where empty.
         raw: JSONL files (``{"text"}`` a line, plain or .zst, .gz) of unlabelled news for the silver phase.
+        hashed: Labels by a hash of the text (``training/hashed.py``) of paragraphs that stand in ``raw``; trained on like ``train``.
         raw_paragraphs: Paragraphs of ``raw`` that linear teachers label and the network reads first; 0 for no silver phase.
         auxiliary: NER JSONL files (``{"text", "entities": [[start, end, label]]}``) learnt beside, by a head that is dropped.
         auxiliary_examples: How many of their sentences are used; 0 for none.
@@ -36,6 +37,8 @@ class TrainConfig:
         weight_decay: AdamW's.
         dropout: In the encoder and before the heads.
         local_width: Width of the convolutions beside the encoder; 0 for none. A bundle as base keeps its own.
+        lexicon_width: Width of each channel of the lexicon that the convolutions read beside the characters; 0 for none.
+        layers: Layers of the base's encoder to keep, the lowest; 0 for all. A bundle as base keeps its own.
         theme_loss_weight: Weight of the theme loss against the department loss.
         window_tokens: Longest window in tokens, the special tokens included.
         overlap_tokens: Tokens that neighbouring windows share.
@@ -52,6 +55,7 @@ class TrainConfig:
     dev_share: float = 0.1
     themes: str = ""
     raw: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
     raw_paragraphs: int = 0
     auxiliary: tuple[str, ...] = ()
     auxiliary_examples: int = 0
@@ -65,6 +69,8 @@ class TrainConfig:
     weight_decay: float = 0.01
     dropout: float = 0.1
     local_width: int = 0
+    lexicon_width: int = 0
+    layers: int = 0
     theme_loss_weight: float = 1.0
     window_tokens: int = 384
     overlap_tokens: int = 96
@@ -102,7 +108,7 @@ def read_config(path: Path) -> TrainConfig:
     if checked.get("bf16", "auto") not in ("auto", "yes", "no"):
         raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
     folder = path.resolve().parent
-    for name in ("train", "dev", "raw", "auxiliary"):
+    for name in ("train", "dev", "raw", "hashed", "auxiliary"):
         checked[name] = tuple(str(folder / one) for one in checked.get(name, ()))
     checked["output"] = str(folder / checked["output"])
     if checked.get("themes"):

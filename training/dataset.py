@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset, Features, List, Value
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from data.corpus import Record, Span
 from data.themes import Theme
 from model.encoding import Encoder
+from model.lexicon import NOWHERE
 from model.network import IGNORE
 from model.tags import spans_to_tags
 from training.silver import SilverParagraph
@@ -65,6 +67,7 @@ def window_features(record: Record, encoder: Encoder, themes: Sequence[Theme]) -
     return [
         {
             "input_ids": window.input_ids.tolist(),
+            "lexicon_ids": window.lexicon_ids,
             "theme_labels": theme_labels,
             "tag_labels": [IGNORE, *tags[window.start : window.start + window.tokens], IGNORE],
         }
@@ -152,8 +155,15 @@ def silver_features(paragraphs: Iterable[SilverParagraph], encoder: Encoder) -> 
         (encoding,) = encoder.encode([paragraph.text])
         if len(encoding.windows) == 1:
             tags, _ = spans_to_tags(paragraph.departments, encoding.offsets)
-            ids = encoding.windows[0].input_ids.tolist()
-            features.append({"input_ids": ids, "theme_labels": list(paragraph.themes), "tag_labels": [IGNORE, *tags, IGNORE]})
+            (window,) = encoding.windows
+            features.append(
+                {
+                    "input_ids": window.input_ids.tolist(),
+                    "lexicon_ids": window.lexicon_ids,
+                    "theme_labels": list(paragraph.themes),
+                    "tag_labels": [IGNORE, *tags, IGNORE],
+                }
+            )
     return TrainingItems(features)
 
 
@@ -196,25 +206,40 @@ def read_auxiliary(paths: Iterable[Path], encoder: Encoder, themes: int, limit: 
                 for i in inside:
                     labels[i] = AUXILIARY_TAGS.index(f"I-{kind}")
                 labels[inside[0]] = AUXILIARY_TAGS.index(f"B-{kind}")
-        ids = encoding.windows[0].input_ids.tolist()
+        (window,) = encoding.windows
         features.append(
-            {"input_ids": ids, "theme_labels": [IGNORE] * themes, "tag_labels": [IGNORE] * len(ids), "auxiliary_labels": [IGNORE, *labels, IGNORE]}
+            {
+                "input_ids": window.input_ids.tolist(),
+                "lexicon_ids": window.lexicon_ids,
+                "theme_labels": [IGNORE] * themes,
+                "tag_labels": [IGNORE] * len(window),
+                "auxiliary_labels": [IGNORE, *labels, IGNORE],
+            }
         )
     return features
 
 
 def collate(features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """Pad to the longest: ``input_ids``, ``attention_mask``, ``tag_labels``, ``auxiliary_labels`` ``[B, L]``, ``theme_labels`` ``[B, T]``."""
+    """Pad to the longest.
+
+    Returns:
+        ``input_ids``, ``attention_mask``, ``tag_labels``, ``auxiliary_labels`` ``[B, L]``, ``lexicon_ids`` ``[B, L, C]``,
+        ``theme_labels`` ``[B, T]``.
+    """
     longest = max(len(one["input_ids"]) for one in features)
 
     def padded(name: str, fill: int) -> Tensor:
         rows = [one.get(name) or [fill] * len(one["input_ids"]) for one in features]
         return torch.tensor([[*row, *([fill] * (longest - len(row)))] for row in rows])
 
+    said = np.tile(NOWHERE, (len(features), longest, 1))
+    for row, one in enumerate(features):
+        said[row, : len(one["lexicon_ids"])] = one["lexicon_ids"]
     mask = [[1] * len(one["input_ids"]) + [0] * (longest - len(one["input_ids"])) for one in features]
     return {
         "input_ids": padded("input_ids", 0),
         "attention_mask": torch.tensor(mask),
+        "lexicon_ids": torch.from_numpy(said),
         "theme_labels": torch.tensor([one["theme_labels"] for one in features]),
         "tag_labels": padded("tag_labels", IGNORE),
         "auxiliary_labels": padded("auxiliary_labels", IGNORE),

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -21,11 +20,12 @@ from torch import Tensor, nn
 from data.corpus import Record
 from data.themes import Theme, read_themes
 from model.batching import Batch, batches, distinct_windows
-from model.bundle import CARD, SERVING, TOKENIZER, Bundle, write_bundle
+from model.bundle import CARD, SERVING, Bundle, write_bundle
 from model.classifier import Classifier
 from model.decoding import Calibration
-from model.encoding import Encoder
+from model.encoding import LEXICON, TOKENIZER, Encoder, IntArray
 from model.errors import BundleError, LanmuError
+from model.lexicon import NOWHERE
 from model.network import LanmuModel
 from model.session import Session, open_session
 from model.tags import spans_to_tags
@@ -76,31 +76,35 @@ class RowQuantizedEmbedding(nn.Module):
         self.scale: Tensor
 
     def forward(self, ids: Tensor) -> Tensor:
-        """``[B, L]`` ids → ``[B, L, H]`` vectors."""
+        """``[…]`` ids → ``[…, H]`` vectors."""
         return nn.functional.embedding(ids, self.weight).to(torch.float32) * nn.functional.embedding(ids, self.scale)
 
 
 class _Graph(nn.Module):
-    """What serving runs: two inputs, two outputs."""
+    """What serving runs: three inputs, two outputs."""
 
     def __init__(self, network: LanmuModel) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.network(input_ids, attention_mask)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, lexicon_ids: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.network(input_ids, attention_mask, lexicon_ids)
         assert output.theme_logits is not None
         assert output.tag_logits is not None
         return output.theme_logits, output.tag_logits
 
 
 def to_onnx(network: LanmuModel, path: Path) -> None:
-    """Write the network in floating point, with an int8 embedding table. ``network`` is changed: its table is replaced.
+    """Write the network in floating point, with int8 embedding tables. ``network`` is changed: its tables are replaced.
 
-    Inputs ``input_ids``, ``attention_mask`` ``[B, L]`` int32; outputs ``theme_logits`` ``[B, T]``, ``tag_logits`` ``[B, L, K]``.
+    Inputs ``input_ids``, ``attention_mask`` ``[B, L]``, ``lexicon_ids`` ``[B, L, C]`` int32;
+    outputs ``theme_logits`` ``[B, T]``, ``tag_logits`` ``[B, L, K]``.
     """
     network.config._attn_implementation = "eager"  # plain products, which every runtime knows how to fuse
-    network.bert.set_input_embeddings(RowQuantizedEmbedding(network.bert.get_input_embeddings()))
+    embeddings = network.bert.embeddings
+    for owner, name in ((embeddings, "word_embeddings"), (embeddings, "position_embeddings"), (network, "lexicon")):
+        if getattr(owner, name) is not None:
+            setattr(owner, name, RowQuantizedEmbedding(getattr(owner, name)))
     example = torch.ones(2, 24, dtype=torch.int32)
     batch, length = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("length", min=2, max=network.config.max_position_embeddings)
     shapes = {0: batch, 1: length}
@@ -108,11 +112,11 @@ def to_onnx(network: LanmuModel, path: Path) -> None:
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         torch.onnx.export(
             _Graph(network).eval(),
-            (example * 5, example),
+            (example * 5, example, torch.from_numpy(np.tile(NOWHERE, (2, 24, 1)))),
             str(path),
-            input_names=["input_ids", "attention_mask"],
+            input_names=["input_ids", "attention_mask", "lexicon_ids"],
             output_names=["theme_logits", "tag_logits"],
-            dynamic_shapes={"input_ids": shapes, "attention_mask": shapes},
+            dynamic_shapes={"input_ids": shapes, "attention_mask": shapes, "lexicon_ids": shapes},
             opset_version=OPSET,
             external_data=False,
             dynamo=True,
@@ -137,9 +141,9 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         windows, _ = distinct_windows(encoder.encode(texts))
         self._batches: Iterator[Batch] = batches(windows, token_budget=1)
 
-    def get_next(self) -> dict[str, npt.NDArray[np.int32]] | None:
+    def get_next(self) -> dict[str, IntArray] | None:
         batch = next(self._batches, None)
-        return None if batch is None else {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        return None if batch is None else batch.inputs
 
 
 def quantize(source: Path, target: Path, texts: Sequence[str], encoder: Encoder) -> None:
@@ -256,7 +260,8 @@ def _build(
     about: dict[str, Any],
 ) -> Bundle:
     window = (config.window_tokens, config.overlap_tokens)
-    shutil.copy(trained / TOKENIZER, folder / TOKENIZER)
+    for file in (TOKENIZER, LEXICON):
+        shutil.copy(trained / file, folder / file)
     network = load_network(trained)
     save_network(network, folder, themes, torch.float16)
     neutral = tuple(Calibration() for _ in themes)
@@ -268,7 +273,7 @@ def _build(
 
     reference, _, _ = measured(TorchSession(network))
     click.echo(f"fp32: themes macro-F1 {reference.theme_macro_f1:.4f}, departments F1 {reference.department_f1:.4f}")
-    encoder = Encoder.from_file(folder / TOKENIZER, *window)
+    encoder = Encoder.from_folder(folder, *window)
     texts = [record.text for record in records[:: max(1, len(records) // CALIBRATION_PARAGRAPHS)]]
     with tempfile.TemporaryDirectory() as scratch:
         to_onnx(network, Path(scratch) / "fp32.onnx")

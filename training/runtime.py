@@ -7,9 +7,10 @@ import torch
 
 from data.themes import Theme
 from model.batching import Batch
-from model.bundle import TOKENIZER, Bundle
+from model.bundle import Bundle
 from model.classifier import Classifier
 from model.decoding import Calibration
+from model.encoding import TOKENIZER
 from model.errors import BundleError
 from model.network import LanmuModel
 from model.session import Scores, Session
@@ -31,7 +32,7 @@ class TorchSession:
     def _run(self, batch: Batch) -> Scores:
         device = self._network.device
         with torch.inference_mode():
-            output = self._network(torch.from_numpy(batch.input_ids).to(device), torch.from_numpy(batch.attention_mask).to(device))
+            output = self._network(**{name: torch.from_numpy(array).to(device) for name, array in batch.inputs.items()})
         return Scores(output.theme_logits.float().cpu().numpy(), output.tag_logits.float().cpu().numpy())
 
 

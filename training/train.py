@@ -29,6 +29,7 @@ from model.network import LanmuModel
 from training.base import load_network, new_network, save_network, save_tokenizer
 from training.config import ConfigError, TrainConfig, read_config
 from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, TrainingItems, collate, read_auxiliary, silver_features, to_dataset
+from training.hashed import read_hashed
 from training.silver import make_silver
 from training.splits import split
 
@@ -139,9 +140,18 @@ def train(config: TrainConfig) -> Path:
     records, dev = read_sets(config, themes)
     folder = output / NETWORK_FOLDER
     save_tokenizer(config.base, folder)
-    encoder = Encoder.from_file(folder / "tokenizer.json", config.window_tokens, config.overlap_tokens)
+    encoder = Encoder.from_folder(folder, config.window_tokens, config.overlap_tokens)
     auxiliary = read_auxiliary([Path(path) for path in config.auxiliary], encoder, len(themes), config.auxiliary_examples, config.seed)
-    network = new_network(config.base, themes, config.dropout, len(AUXILIARY_TAGS) if auxiliary else 0, config.local_width, config.theme_loss_weight)
+    network = new_network(
+        config.base,
+        themes,
+        config.dropout,
+        config.layers,
+        config.local_width,
+        config.lexicon_width,
+        auxiliary_tags=len(AUXILIARY_TAGS) if auxiliary else 0,
+        theme_loss_weight=config.theme_loss_weight,
+    )
     silver_done = output / "silver" / "network"
     if config.raw_paragraphs and (silver_done / NETWORK).is_file():
         network.load_state_dict(load_network(silver_done).state_dict(), strict=False)
@@ -167,6 +177,13 @@ def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record
         parts = {"train": corpus.records, "dev": _told(read_corpus([Path(path) for path in config.dev], themes)).records}
     else:
         parts = split(corpus.records, {"train": 1 - config.dev_share, "dev": config.dev_share}, seed=str(config.seed))
+    for path in config.hashed:
+        found, missing = read_hashed(Path(path), config.raw, themes)
+        parts["train"] = [*parts["train"], *found]
+        if missing:
+            click.echo(
+                f"set aside: {missing} labels of {path}: their texts do not stand in {', '.join(config.raw) or 'key raw, which is empty'}", err=True
+            )
     for name, records in parts.items():
         if not records:
             raise ConfigError(f"no record is left to {name} on, of {len(corpus.records)} read; thresholds need some in dev")

@@ -91,6 +91,10 @@ class Regions:
         """The regions that a full or short name may mean, larger ones first; none where it is no region's."""
         return self._names.get(name, ())
 
+    def names(self) -> set[str]:
+        """Every full and short name."""
+        return set(self._names)
+
     def heads(self, text: str, start: int = 0, above: Candidates = ()) -> Iterator[tuple[int, Candidates]]:
         """The ways in which a name may begin with a region, longest first: ``(end, regions)``.
 

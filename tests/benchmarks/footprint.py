@@ -26,7 +26,8 @@ def main() -> None:
         before = size_mb(site)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--editable", str(ROOT)], check=True, stderr=sys.stderr)
         print(
-            f"core install: {size_mb(site) - before:.0f} MB on disk (pip's own {before:.0f} MB left out), bundle {size_mb(ROOT / 'model' / 'bundles'):.1f} MB"
+            f"core install: {size_mb(site) - before:.0f} MB on disk (pip's own {before:.0f} MB left out), "
+            f"bundle {size_mb(ROOT / 'model' / 'bundles'):.1f} MB"
         )
         times = []
         for _ in range(11):

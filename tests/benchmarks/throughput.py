@@ -1,3 +1,5 @@
+# mypy: allow-untyped-calls
+# torch and transformers are typed in part only.
 """Paragraphs a second: lanmu against what the field would otherwise do with the same checkpoint, in one run.
 
     python -m tests.benchmarks.throughput [--threads 2] [--rounds 5]
@@ -22,9 +24,9 @@ from transformers import BertConfig, BertForSequenceClassification, BertForToken
 from data.paragraphs import ready_paragraphs
 from data.records import Document
 from model.batching import batches, distinct_windows
-from model.bundle import BUNDLED, TOKENIZER, read_bundle
+from model.bundle import BUNDLED, read_bundle
 from model.classifier import Classifier
-from model.encoding import Encoder
+from model.encoding import TOKENIZER, Encoder
 from model.network import LanmuModel
 from model.tags import TAGS
 from tests.benchmarks.paragraphs import benchmark_texts
@@ -51,8 +53,8 @@ def pipelines(network: LanmuModel, texts: list[str], tokenizer_file: Path) -> Ca
         model_max_length=512,
     )
     settings = {name: value for name, value in network.config.to_dict().items() if name not in ("model_type", "architectures")}
-    sequence = BertForSequenceClassification(BertConfig(**settings, num_labels=len(read_bundle(BUNDLED).themes))).eval()
-    token = BertForTokenClassification(BertConfig(**settings, num_labels=len(TAGS))).eval()
+    sequence = BertForSequenceClassification(BertConfig(**settings | {"num_labels": len(read_bundle(BUNDLED).themes)})).eval()
+    token = BertForTokenClassification(BertConfig(**settings | {"num_labels": len(TAGS)})).eval()
     for model in (sequence, token):
         model.bert.load_state_dict(network.bert.state_dict(), strict=False)
         model.config._attn_implementation = "eager"
@@ -67,7 +69,8 @@ def _with_specials(path: Path) -> Tokenizer:
     from tokenizers.processors import BertProcessing
 
     tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.post_processor = BertProcessing(("[SEP]", tokenizer.token_to_id("[SEP]")), ("[CLS]", tokenizer.token_to_id("[CLS]")))
+    vocabulary = tokenizer.get_vocab()
+    tokenizer.post_processor = BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
     return tokenizer
 
 
@@ -114,7 +117,7 @@ def main(threads: int, rounds: int, path: Path) -> None:
     network = load_network(path).eval()
     network.config._attn_implementation = "eager"
     bundle = read_bundle(path)
-    encoder = Encoder.from_file(path / TOKENIZER, bundle.window_tokens, bundle.overlap_tokens)
+    encoder = Encoder.from_folder(path, bundle.window_tokens, bundle.overlap_tokens)
     windows, _ = distinct_windows(encoder.encode(texts))
     tokens = sum(len(window) for window in windows)
     documents = [Document(str(i), ready_paragraphs([text])) for i, text in enumerate(texts)]
@@ -146,7 +149,8 @@ def main(threads: int, rounds: int, path: Path) -> None:
     for name, time_taken in middle.items():
         rate = tokens / time_taken
         print(
-            f"{name:48}{len(texts) / time_taken:14.0f}{rate:10.0f}{pipeline_time / time_taken:13.1f}{eager_time / time_taken:9.2f}{100 * rate / most:11.0f}%"
+            f"{name:48}{len(texts) / time_taken:14.0f}{rate:10.0f}"
+            f"{pipeline_time / time_taken:13.1f}{eager_time / time_taken:9.2f}{100 * rate / most:11.0f}%"
         )
 
 
