@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from model.encoding import Encoding, IntArray, Window
 from model.lexicon import NOWHERE
+from model.ngrams import LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +19,20 @@ class Batch:
         input_ids: ``[B, L]`` token ids, 0 where there is padding.
         attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
         lexicon_ids: ``[B, L, C]`` what the register says of each token.
+        ngram_ids: ``[B, L, N]`` which listed n-grams begin at each token; 0 for none.
         rows: Which distinct window each of the B rows is.
     """
 
     input_ids: IntArray
     attention_mask: IntArray
     lexicon_ids: IntArray
+    ngram_ids: IntArray
     rows: tuple[int, ...]
 
     @property
     def inputs(self) -> dict[str, IntArray]:
         """What the network reads, by name."""
-        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, "lexicon_ids": self.lexicon_ids}
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, "lexicon_ids": self.lexicon_ids, "ngram_ids": self.ngram_ids}
 
 
 def distinct_windows(encodings: Sequence[Encoding]) -> tuple[list[Window], list[tuple[int, ...]]]:
@@ -70,8 +73,10 @@ def _pad(windows: Sequence[Window], length: int, rows: tuple[int, ...]) -> Batch
     input_ids: npt.NDArray[np.int32] = np.zeros((len(windows), length), np.int32)
     attention_mask = np.zeros_like(input_ids)
     lexicon_ids = np.tile(NOWHERE, (len(windows), length, 1))
+    ngram_ids = np.zeros((len(windows), length, LONGEST), np.int32)
     for row, one in enumerate(windows):
         input_ids[row, : len(one)] = one.input_ids
         attention_mask[row, : len(one)] = 1
         lexicon_ids[row, : len(one)] = one.lexicon_ids
-    return Batch(input_ids, attention_mask, lexicon_ids, rows)
+        ngram_ids[row, : len(one)] = one.ngram_ids
+    return Batch(input_ids, attention_mask, lexicon_ids, ngram_ids, rows)

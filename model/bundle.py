@@ -8,6 +8,7 @@ A bundle is a folder:
 ``network.safetensors``  the weights to go on training from (fp16), with ``config.json``
 ``tokenizer.json``     Hugging Face ``tokenizers``
 ``lexicon.tsv``        the names that the network was shown beside the characters
+``ngrams.npy``         the n-grams of the theme head's linear part, as hashes
 ``themes.toml``        the themes it was trained on, in the order of the head's outputs
 ``MODEL_CARD.md``      what it is, from what, how good
 =====================  ==================================================================
@@ -22,7 +23,7 @@ from typing import Any
 
 from data.themes import Theme, ThemeFileError, parse_themes, themes_to_toml
 from model.decoding import Calibration
-from model.encoding import LEXICON, TOKENIZER
+from model.encoding import LEXICON, NGRAMS, TOKENIZER
 from model.errors import BundleError
 
 FORMAT_VERSION = 1
@@ -32,7 +33,7 @@ NETWORK = "network.safetensors"
 CONFIG = "config.json"
 THEMES = "themes.toml"
 CARD = "MODEL_CARD.md"
-_REQUIRED = (SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, THEMES, CARD)
+_REQUIRED = (SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, NGRAMS, THEMES, CARD)
 
 BUNDLED = Path(__file__).parent / "bundles" / "small"
 """The bundle that ships with lanmu."""
@@ -130,7 +131,7 @@ def _check_file(path: Path, name: str, expected: Mapping[str, Any]) -> None:
 def _version(manifest: Mapping[str, Any]) -> str:
     """Hash of all that a label depends on."""
     parts = {key: manifest[key] for key in ("format_version", "calibration", "tag_temperature", "window_tokens", "overlap_tokens")}
-    parts["files"] = {name: manifest["files"][name]["sha256"] for name in (SERVING, TOKENIZER, LEXICON, THEMES)}
+    parts["files"] = {name: manifest["files"][name]["sha256"] for name in (SERVING, TOKENIZER, LEXICON, NGRAMS, THEMES)}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -10,11 +10,13 @@ from tokenizers import Tokenizer
 
 from model.folding import fold
 from model.lexicon import NOWHERE, Lexicon
+from model.ngrams import NgramIndex
 
 IntArray = npt.NDArray[np.int32]
 
 TOKENIZER = "tokenizer.json"
 LEXICON = "lexicon.tsv"
+NGRAMS = "ngrams.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,13 @@ class Window:
     Attributes:
         input_ids: ``[L]`` token ids with ``[CLS]`` first and ``[SEP]`` last.
         lexicon_ids: ``[L, C]`` what the register says of each token, by :meth:`model.lexicon.Lexicon.ids`.
+        ngram_ids: ``[L, N]`` which listed n-grams begin at each token, by :meth:`model.ngrams.NgramIndex.ids`.
         start: Index, among the paragraph's tokens, of the first token after ``[CLS]``.
     """
 
     input_ids: IntArray
     lexicon_ids: IntArray
+    ngram_ids: IntArray
     start: int
 
     def __len__(self) -> int:
@@ -79,12 +83,20 @@ class Encoder:
         window_tokens: Longest window in tokens, ``[CLS]`` and ``[SEP]`` included.
         overlap_tokens: Tokens that neighbouring windows share.
         lexicon: What is known of names; nothing where there is none.
+        ngrams: The n-grams of the linear part; none where there is none.
 
     Raises:
         ValueError: If the tokenizer lacks ``[CLS]`` or ``[SEP]``, or the sizes do not fit each other.
     """
 
-    def __init__(self, tokenizer: Tokenizer, window_tokens: int = 384, overlap_tokens: int = 96, lexicon: Lexicon | None = None) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        window_tokens: int = 384,
+        overlap_tokens: int = 96,
+        lexicon: Lexicon | None = None,
+        ngrams: NgramIndex | None = None,
+    ) -> None:
         cls_id, sep_id = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
         if cls_id is None or sep_id is None:
             raise ValueError("the tokenizer has no [CLS] or no [SEP]: expected a BERT vocabulary")
@@ -92,23 +104,29 @@ class Encoder:
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._lexicon = Lexicon({}) if lexicon is None else lexicon
+        self._ngrams = NgramIndex(np.zeros(0, np.uint64)) if ngrams is None else ngrams
         self._cls_id, self._sep_id = cls_id, sep_id
         self.window_tokens, self.overlap_tokens = window_tokens, overlap_tokens
         next(window_spans(0, window_tokens - 2, overlap_tokens))  # the sizes are checked once, here
 
     @classmethod
     def from_folder(cls, folder: Path, window_tokens: int = 384, overlap_tokens: int = 96) -> "Encoder":
-        """Read ``tokenizer.json`` and, where there is one, ``lexicon.tsv``.
+        """Read ``tokenizer.json`` and, where they are, ``lexicon.tsv`` and ``ngrams.npy``.
 
         Raises:
             OSError: If a file cannot be read.
-            ValueError: If the lexicon is not as it must be.
+            ValueError: If the lexicon or the list of n-grams is not as it must be.
         """
-        tokenizer, lexicon = folder / TOKENIZER, folder / LEXICON
+        tokenizer, lexicon, ngrams = folder / TOKENIZER, folder / LEXICON, folder / NGRAMS
         if not tokenizer.is_file():
             raise FileNotFoundError(f"no tokenizer at {tokenizer}")
-        names = Lexicon.from_file(lexicon) if lexicon.is_file() else None
-        return cls(Tokenizer.from_file(str(tokenizer)), window_tokens, overlap_tokens, names)
+        return cls(
+            Tokenizer.from_file(str(tokenizer)),
+            window_tokens,
+            overlap_tokens,
+            Lexicon.from_file(lexicon) if lexicon.is_file() else None,
+            NgramIndex.from_file(ngrams) if ngrams.is_file() else None,
+        )
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode each text whole: nothing is cut, whatever its length."""
@@ -121,12 +139,8 @@ class Encoder:
 
     def _windows(self, ids: IntArray, offsets: IntArray, characters: IntArray) -> Encoding:
         said = characters[offsets[:, 0]]  # of a token of several characters, what is said of its first
-        windows = tuple(
-            Window(
-                np.concatenate(([self._cls_id], ids[start:end], [self._sep_id])).astype(np.int32),
-                np.concatenate((NOWHERE[None], said[start:end], NOWHERE[None])),
-                start,
-            )
-            for start, end in window_spans(len(ids), self.window_tokens - 2, self.overlap_tokens)
-        )
-        return Encoding(offsets, windows)
+        windows = []
+        for start, end in window_spans(len(ids), self.window_tokens - 2, self.overlap_tokens):
+            input_ids = np.concatenate(([self._cls_id], ids[start:end], [self._sep_id])).astype(np.int32)
+            windows.append(Window(input_ids, np.concatenate((NOWHERE[None], said[start:end], NOWHERE[None])), self._ngrams.ids(input_ids), start))
+        return Encoding(offsets, tuple(windows))

@@ -23,6 +23,7 @@ class LanmuConfig(BertConfig):
         auxiliary_tags: Number of tags of a public NER scheme learnt beside ours in training; 0 for none. Not exported.
         local_width: Width of the convolutions whose features the heads read beside the encoder's; 0 for none.
         lexicon_width: Width of each of the lexicon's channels, read beside the characters; 0 for none.
+        ngram_rows: Rows of the theme head's linear part, a listed n-gram each and one for none; 0 for no such part.
         theme_loss_weight: Weight of the theme loss against the department loss.
     """
 
@@ -34,6 +35,7 @@ class LanmuConfig(BertConfig):
         auxiliary_tags: int = 0,
         local_width: int = 0,
         lexicon_width: int = 0,
+        ngram_rows: int = 0,
         theme_loss_weight: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -42,6 +44,7 @@ class LanmuConfig(BertConfig):
         self.auxiliary_tags = auxiliary_tags
         self.local_width = local_width
         self.lexicon_width = lexicon_width
+        self.ngram_rows = ngram_rows
         self.theme_loss_weight = theme_loss_weight
 
 
@@ -107,6 +110,25 @@ class LocalFeatures(nn.Module):
         return nn.functional.gelu(self.second(self.dropout(first))).transpose(1, 2)
 
 
+class LinearThemes(nn.Module):
+    """A linear model of the themes over a window's n-grams, fitted apart from the network and added to its logits.
+
+    With few annotated paragraphs a linear model over n-grams errs elsewhere than a network that reads the whole (wide and deep,
+    Cheng et al., 2016). A row holds an n-gram's weight for each theme and, last, the square by which a window's weights are
+    normalized, as TF-IDF vectors are. Training the network leaves the table as it is.
+    """
+
+    def __init__(self, rows: int, themes: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(rows, themes + 1)
+        self.table.weight.requires_grad_(False)
+
+    def forward(self, ngram_ids: Tensor) -> Tensor:
+        """``ngram_ids [B, L, N]`` → logits ``[B, T]``."""
+        total = self.table(ngram_ids.flatten(1)).sum(dim=1)
+        return total[:, :-1] * (total[:, -1:] + 1e-6).rsqrt()
+
+
 class LanmuModel(BertPreTrainedModel):
     """The encoder with both heads, as a ``transformers`` model."""
 
@@ -123,7 +145,10 @@ class LanmuModel(BertPreTrainedModel):
         self.auxiliary_head = nn.Linear(config.hidden_size + config.local_width, config.auxiliary_tags) if config.auxiliary_tags else None
         # Added to the characters that the encoder reads. From zero, so that an encoder that knows none begins as it was.
         self.lexicon = nn.Embedding(LEXICON_ROWS, config.hidden_size) if config.lexicon_width else None
+        self.linear_themes = LinearThemes(config.ngram_rows, config.themes) if config.ngram_rows else None
         self.post_init()
+        if self.linear_themes is not None:
+            nn.init.zeros_(self.linear_themes.table.weight)
         if self.lexicon is not None:
             nn.init.zeros_(self.lexicon.weight)
 
@@ -132,6 +157,7 @@ class LanmuModel(BertPreTrainedModel):
         input_ids: Tensor,
         attention_mask: Tensor,
         lexicon_ids: Tensor,
+        ngram_ids: Tensor | None = None,
         theme_labels: Tensor | None = None,
         tag_labels: Tensor | None = None,
         auxiliary_labels: Tensor | None = None,
@@ -141,7 +167,8 @@ class LanmuModel(BertPreTrainedModel):
         Args:
             input_ids: ``[B, L]``.
             attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
-            lexicon_ids: ``[B, L, C]`` of :func:`model.lexicon.lexicon_ids`.
+            lexicon_ids: ``[B, L, C]`` of :meth:`model.lexicon.Lexicon.ids`.
+            ngram_ids: ``[B, L, N]`` of :meth:`model.ngrams.NgramIndex.ids`; read by the linear part.
             theme_labels: ``[B, T]`` of 0, 1 or ``IGNORE``.
             tag_labels: ``[B, L]`` of a tag's index or ``IGNORE``.
             auxiliary_labels: ``[B, L]``, likewise, of the auxiliary scheme.
@@ -153,6 +180,8 @@ class LanmuModel(BertPreTrainedModel):
             local = self.local(embedded, attention_mask, lexicon_ids)
             hidden = torch.cat((hidden, local), dim=2)
         theme_logits = self.theme_head(hidden, attention_mask)
+        if self.linear_themes is not None and ngram_ids is not None:
+            theme_logits = theme_logits + self.linear_themes(ngram_ids)
         dropped = self.dropout(hidden)
         tag_logits = self.tag_head(dropped)
         loss: Tensor | None = None

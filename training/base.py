@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -12,10 +13,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from data.departments.lexicon import lexicon_names
 from data.themes import Theme, parse_themes, themes_to_toml
 from model.bundle import CONFIG, MANIFEST, NETWORK, THEMES
-from model.encoding import LEXICON, TOKENIZER
+from model.encoding import LEXICON, NGRAMS, TOKENIZER
 from model.errors import BundleError
 from model.lexicon import Lexicon
 from model.network import LanmuConfig, LanmuModel
+from model.ngrams import NgramIndex
 
 _NOT_THE_ENCODERS = ("themes", "auxiliary_tags", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
 
@@ -73,6 +75,11 @@ def _fill(network: LanmuModel, folder: Path, themes: Sequence[Theme]) -> None:
             for row, theme in enumerate(themes):
                 if theme.id in known:
                     target[name][row] = tensor[known.index(theme.id)]
+        elif name.startswith("linear_themes"):
+            target[name][:, -1] = tensor[:, -1]
+            for column, theme in enumerate(themes):
+                if theme.id in known:
+                    target[name][:, column] = tensor[:, known.index(theme.id)]
         elif target[name].shape == tensor.shape:
             target[name] = tensor
         else:
@@ -81,13 +88,21 @@ def _fill(network: LanmuModel, folder: Path, themes: Sequence[Theme]) -> None:
 
 
 def save_tokenizer(base: str, folder: Path) -> None:
-    """Put the base's ``tokenizer.json`` into ``folder``, and its ``lexicon.tsv``; where it has none, one is drawn from the register."""
+    """Put the base's ``tokenizer.json`` into ``folder``, and its ``lexicon.tsv`` and ``ngrams.npy``.
+
+    Where it has no lexicon, one is drawn from the register; where it has no n-grams, none are listed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lexicon = Path(base) / LEXICON
     if lexicon.is_file():
         (folder / LEXICON).write_bytes(lexicon.read_bytes())
     else:
         Lexicon(lexicon_names()).save(folder / LEXICON)
+    ngrams = Path(base) / NGRAMS
+    if ngrams.is_file():
+        (folder / NGRAMS).write_bytes(ngrams.read_bytes())
+    else:
+        NgramIndex(np.zeros(0, np.uint64)).save(folder / NGRAMS)
     source = Path(base) / TOKENIZER
     if source.is_file():
         (folder / TOKENIZER).write_bytes(source.read_bytes())

@@ -23,10 +23,11 @@ from model.batching import Batch, batches, distinct_windows
 from model.bundle import CARD, SERVING, Bundle, write_bundle
 from model.classifier import Classifier
 from model.decoding import Calibration
-from model.encoding import LEXICON, TOKENIZER, Encoder, IntArray
+from model.encoding import LEXICON, NGRAMS, TOKENIZER, Encoder, IntArray
 from model.errors import BundleError, LanmuError
 from model.lexicon import NOWHERE
 from model.network import LanmuModel
+from model.ngrams import LONGEST
 from model.session import Session, open_session
 from model.tags import spans_to_tags
 from training.base import load_network, save_network
@@ -81,14 +82,14 @@ class RowQuantizedEmbedding(nn.Module):
 
 
 class _Graph(nn.Module):
-    """What serving runs: three inputs, two outputs."""
+    """What serving runs: four inputs, two outputs."""
 
     def __init__(self, network: LanmuModel) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, lexicon_ids: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.network(input_ids, attention_mask, lexicon_ids)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, lexicon_ids: Tensor, ngram_ids: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.network(input_ids, attention_mask, lexicon_ids, ngram_ids)
         assert output.theme_logits is not None
         assert output.tag_logits is not None
         return output.theme_logits, output.tag_logits
@@ -97,7 +98,7 @@ class _Graph(nn.Module):
 def to_onnx(network: LanmuModel, path: Path) -> None:
     """Write the network in floating point, with int8 embedding tables. ``network`` is changed: its tables are replaced.
 
-    Inputs ``input_ids``, ``attention_mask`` ``[B, L]``, ``lexicon_ids`` ``[B, L, C]`` int32;
+    Inputs ``input_ids``, ``attention_mask`` ``[B, L]``, ``lexicon_ids`` ``[B, L, C]``, ``ngram_ids`` ``[B, L, N]`` int32;
     outputs ``theme_logits`` ``[B, T]``, ``tag_logits`` ``[B, L, K]``.
     """
     network.config._attn_implementation = "eager"  # plain products, which every runtime knows how to fuse
@@ -112,11 +113,11 @@ def to_onnx(network: LanmuModel, path: Path) -> None:
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         torch.onnx.export(
             _Graph(network).eval(),
-            (example * 5, example, torch.from_numpy(np.tile(NOWHERE, (2, 24, 1)))),
+            (example * 5, example, torch.from_numpy(np.tile(NOWHERE, (2, 24, 1))), torch.zeros(2, 24, LONGEST, dtype=torch.int32)),
             str(path),
-            input_names=["input_ids", "attention_mask", "lexicon_ids"],
+            input_names=["input_ids", "attention_mask", "lexicon_ids", "ngram_ids"],
             output_names=["theme_logits", "tag_logits"],
-            dynamic_shapes={"input_ids": shapes, "attention_mask": shapes, "lexicon_ids": shapes},
+            dynamic_shapes={"input_ids": shapes, "attention_mask": shapes, "lexicon_ids": shapes, "ngram_ids": shapes},
             opset_version=OPSET,
             external_data=False,
             dynamo=True,
@@ -260,7 +261,7 @@ def _build(
     about: dict[str, Any],
 ) -> Bundle:
     window = (config.window_tokens, config.overlap_tokens)
-    for file in (TOKENIZER, LEXICON):
+    for file in (TOKENIZER, LEXICON, NGRAMS):
         shutil.copy(trained / file, folder / file)
     network = load_network(trained)
     save_network(network, folder, themes, torch.float16)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainingArguments, set_seed
@@ -23,13 +24,17 @@ from transformers.trainer_utils import get_last_checkpoint
 from data.corpus import Corpus, Record, read_corpus
 from data.themes import Theme, read_themes
 from model.bundle import NETWORK
-from model.encoding import Encoder
+from model.decoding import Calibration
+from model.encoding import NGRAMS, Encoder
 from model.errors import LanmuError
 from model.network import LanmuModel
 from training.base import load_network, new_network, save_network, save_tokenizer
 from training.config import ConfigError, TrainConfig, read_config
 from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, TrainingItems, collate, read_auxiliary, silver_features, to_dataset
 from training.hashed import read_hashed
+from training.linear import attach, fit_linear, linear_logits, scales
+from training.runtime import TorchSession, reference_classifier
+from training.scoring import gold_themes
 from training.silver import make_silver
 from training.splits import split
 
@@ -162,10 +167,30 @@ def train(config: TrainConfig) -> Path:
     substitution = Substitution(records, config.substitute, config.seed) if config.substitute else None
     gold = ParagraphDataset(to_dataset(records), encoder, themes, substitution, auxiliary)
     run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear")
+    if config.linear_ngrams and network.linear_themes is None:
+        add_linear_part(network, folder, records, dev, themes, encoder, config.linear_ngrams)
     save_network(network, folder, themes)
     about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round((time.monotonic() - started) / 60, 1)}
     (folder / "training.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return folder
+
+
+def add_linear_part(
+    network: LanmuModel, folder: Path, records: Sequence[Record], dev: Sequence[Record], themes: Sequence[Theme], encoder: Encoder, ngrams: int
+) -> None:
+    """Fit the theme head's linear part on ``records``, weigh it against the network on ``dev``, and put its n-grams into ``folder``."""
+    click.echo("linear part: fitting")
+    index, table = fit_linear(records, themes, encoder, ngrams)
+    texts = [record.text for record in dev]
+    plain = reference_classifier(
+        TorchSession(network), folder, themes, tuple(Calibration() for _ in themes), 1.0, (encoder.window_tokens, encoder.overlap_tokens)
+    )
+    network_logits = np.stack([one.theme_logits for one in plain.score(texts)[1]]).astype(np.float64)
+    weights = scales(network_logits, linear_logits(table, index, texts, encoder), gold_themes(dev, themes))
+    click.echo("linear part: weights " + ", ".join(f"{theme.label} {weight:.2f}" for theme, weight in zip(themes, weights, strict=True)))
+    table[:, :-1] *= weights
+    attach(network, table)
+    index.save(folder / NGRAMS)
 
 
 def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record], list[Record]]:
