@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= training/configs/small.toml
 
-.PHONY: help serve test test-all lint train bench openapi clean
+.PHONY: help serve test lint train bench openapi clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

@@ -69,7 +69,7 @@ MAKE = {
 HANDLED = (CURL, LABEL, LABEL_STDIN, ANNOTATE, KEEP_APART, COPY_CONFIG, TRAIN, EVALUATE, EXPORT, SERVE_MINE, COPY_THEMES, *MAKE)
 """Patterns of the commands that the tests below run, each with its own."""
 
-STARTER_PARAGRAPHS = 120
+STARTER_PARAGRAPHS = 400
 SURE_THEME, SURE_TAG = 1.0, 2.0
 """Logits by which the bundled model must be sure of a theme, and of a token's tag."""
 
@@ -88,7 +88,7 @@ def toml_blocks() -> tuple[str, str]:
 
 def environment() -> dict[str, str]:
     """This process's, without settings of lanmu and of the ``make`` that may have started the tests."""
-    return {name: value for name, value in os.environ.items() if not re.match(r"LANMU_|MAKE|MFLAGS|CONFIG$|PYTHON$", name)}
+    return {name: value for name, value in os.environ.items() if not re.match(r"LANMU_|MAKE|MFLAGS|CONFIG$|PYTHON(PATH)?$", name)}
 
 
 def sh(line: str, folder: Path) -> "subprocess.CompletedProcess[str]":

@@ -6,17 +6,8 @@ from typing import Any
 from data.themes import Theme
 from model.decoding import Calibration
 
-_SOURCES = """\
-- Starter corpus of this project (`data/corpus/`), written for it; Apache-2.0.
-- Annotated news paragraphs of the maintainers, from public collections: china-data/xwlb, yuekcc/cctv_news,
-  zephyr-fun/Tiny_Search_Engine, caspiankexin/people-daily-crawler-date, fguogufe2/Peoples_Daily_News_Classification,
-  aldohemsn/chinese-political-corpora, alexzhu0/government_report_rag, ZhouYNF/platform-1,
-  HuangFaShengH/ZhengCeWenBenWaJue, heyang-2002/China-Policy-ML, jiazhangyao/jyy, LawRefBook/Laws. A repository's licence
-  covers its own work, not the newspapers' text: used for training and measurement, not redistributed.
-- Encoder: pre-trained by the maintainers on the same collections."""
 
-
-def model_card(name: str, themes: Sequence[Theme], calibrations: Sequence[Calibration], facts: Mapping[str, Any]) -> str:
+def model_card(name: str, themes: Sequence[Theme], calibrations: Sequence[Calibration], facts: Mapping[str, Any], data: str) -> str:
     """The card in Markdown.
 
     Args:
@@ -24,6 +15,7 @@ def model_card(name: str, themes: Sequence[Theme], calibrations: Sequence[Calibr
         themes: Its themes.
         calibrations: One a theme.
         facts: ``parity`` and ``training`` as the manifest keeps them.
+        data: Markdown on what it was trained on and whose that is.
     """
     parity, training = facts["parity"], facts["training"]
     rows = "\n".join(
@@ -58,17 +50,11 @@ Scores are calibrated by Platt scaling on {training["dev"]} held-out paragraphs;
 
 ## Data
 
-{_SOURCES}
+{data}
 
 Trained on {training["records"]} annotated paragraphs in {training["minutes"]} minutes.
 
 ## Recipe
 
 {recipe}
-
-## Known limits
-
-- 规范 and 精减 are close in meaning; where a paragraph only hints at one of them, annotators differ too.
-- Names of departments that lean on what stands before them, and units that are named nowhere else, are missed most often.
-- Text before 1978 and text of legal codes is thinly represented.
 """

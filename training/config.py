@@ -18,6 +18,7 @@ class TrainConfig:
     Attributes:
         base: Encoder to start from: a folder, a Hugging Face checkpoint's name, or a bundle's folder to go on from.
         output: Folder for checkpoints and the trained network.
+        data_card: Markdown file on the data, their sources and licences, for the model card; the files' names where empty.
         train: Annotated JSONL files or folders to train on.
         dev: Annotated JSONL files or folders; scores are calibrated and thresholds set on them.
         dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
@@ -52,6 +53,7 @@ class TrainConfig:
     base: str
     output: str
     train: tuple[str, ...]
+    data_card: str = ""
     dev: tuple[str, ...] = ()
     dev_share: float = 0.1
     themes: str = ""
@@ -113,8 +115,9 @@ def read_config(path: Path) -> TrainConfig:
     for name in ("train", "dev", "raw", "hashed", "auxiliary"):
         checked[name] = tuple(str(folder / one) for one in checked.get(name, ()))
     checked["output"] = str(folder / checked["output"])
-    if checked.get("themes"):
-        checked["themes"] = str(folder / checked["themes"])
+    for name in ("themes", "data_card"):
+        if checked.get(name):
+            checked[name] = str(folder / checked[name])
     if (folder / checked["base"]).is_dir():
         checked["base"] = str(folder / checked["base"])
     elif checked["base"].startswith((".", "/")):

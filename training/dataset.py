@@ -26,6 +26,7 @@ RECORD_FEATURES = Features(
         "text": Value("string"),
         "themes": List(Value("string")),
         "departments": List({"start": Value("int32"), "end": Value("int32"), "text": Value("string")}),
+        "themes_either": List(Value("string")),
         "source": Value("string"),
         "kind": Value("string"),
     }
@@ -41,6 +42,7 @@ def to_dataset(records: Iterable[Record]) -> Dataset:
             "text": record.text,
             "themes": None if record.themes is None else list(record.themes),
             "departments": None if record.departments is None else [{"start": s.start, "end": s.end, "text": s.text} for s in record.departments],
+            "themes_either": list(record.themes_either),
             "source": record.source,
             "kind": record.kind,
         }
@@ -102,7 +104,7 @@ class Substitution:
             spans.append(Span(length, length + len(name), name))
             length += len(name)
             at = span.end
-        return Record(record.id, "".join([*pieces, record.text[at:]]), record.themes, tuple(spans), record.source, record.kind)
+        return Record(record.id, "".join([*pieces, record.text[at:]]), record.themes, tuple(spans), record.source, record.kind, record.themes_either)
 
 
 class TrainingItems(torch.utils.data.Dataset[dict[str, Any]]):
@@ -173,7 +175,7 @@ def silver_features(paragraphs: Iterable[SilverParagraph], encoder: Encoder) -> 
 def _record(row: Mapping[str, Any]) -> Record:
     spans = None if row["departments"] is None else tuple(Span(s["start"], s["end"], s["text"]) for s in row["departments"])
     themes = None if row["themes"] is None else tuple(row["themes"])
-    return Record(row["id"], row["text"], themes, spans, row["source"], row["kind"])
+    return Record(row["id"], row["text"], themes, spans, row["source"], row["kind"], tuple(row["themes_either"]))
 
 
 AUXILIARY_TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-GOV", "I-GOV")

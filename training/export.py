@@ -284,11 +284,21 @@ def _build(
     click.echo(f"int8: themes macro-F1 {quantized.theme_macro_f1:.4f}, departments F1 {quantized.department_f1:.4f} ({session.runtime})")
     parity = check_parity(reference, quantized)
     recipe = {
-        key: value for key, value in about["config"].items() if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes")
+        key: value
+        for key, value in about["config"].items()
+        if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes", "data_card")
     }
     facts = {"parity": parity, "training": {"recipe": recipe, "records": len(records), "dev": len(dev), "minutes": about["minutes"]}}
-    (folder / CARD).write_text(model_card(name, themes, calibrations, facts), encoding="utf-8")
+    (folder / CARD).write_text(model_card(name, themes, calibrations, facts, _data(config)), encoding="utf-8")
     return write_bundle(folder, name, themes, calibrations, temperature, *window, facts)
+
+
+def _data(config: TrainConfig) -> str:
+    """What the card says of the data: the maker's own words, or the names of the files."""
+    if config.data_card:
+        return Path(config.data_card).read_text(encoding="utf-8").strip()
+    files = ", ".join(f"`{Path(path).name}`" for path in (*config.train, *config.hashed))
+    return f"Trained on {files}, from `{Path(config.base).name}`. Whose texts these are and under which licence, whoever trained it must say."
 
 
 @click.command("export")

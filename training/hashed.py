@@ -51,6 +51,8 @@ def read_hashed(path: Path, raw: Sequence[str], themes: Sequence[Theme]) -> tupl
     Raises:
         ConfigError: If a line is not as it must be; says file, line and what.
     """
+    if not raw:
+        raise ConfigError(f"{path} holds labels without texts: key 'raw' must name the news that they were read in")
     labels: dict[str, tuple[tuple[str, ...], list[tuple[int, int]]]] = {}
     names = {theme.id: theme.label for theme in themes}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

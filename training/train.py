@@ -5,6 +5,7 @@ teachers; skipped where no raw news is given), then *gold* (the annotated paragr
 killed one stopped.
 """
 
+import hashlib
 import json
 import logging
 import time
@@ -17,11 +18,11 @@ import click
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.trainer_utils import get_last_checkpoint
 
-from data.corpus import Corpus, Record, read_corpus
+from data.corpus import Corpus, Record, read_corpus, record_to_json
 from data.themes import Theme, read_themes
 from model.bundle import NETWORK
 from model.decoding import Calibration
@@ -82,6 +83,27 @@ class LanmuTrainer(Trainer):
         return ByLength(self.args.train_batch_size, self._lengths, self.args.seed)
 
 
+class Clock(TrainerCallback):
+    """Minutes spent, those before a kill included, as far as they were saved with a checkpoint.
+
+    Args:
+        path: Where they are kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._started = path, time.monotonic()
+        self._before = float(path.read_text(encoding="utf-8")) if path.is_file() else 0.0
+
+    @property
+    def minutes(self) -> float:
+        """So far."""
+        return self._before + (time.monotonic() - self._started) / 60
+
+    def on_save(self, *args: Any, **kwargs: Any) -> None:
+        """Called by the Trainer with each checkpoint."""
+        self._path.write_text(f"{self.minutes:.2f}\n", encoding="utf-8")
+
+
 def use_bf16(setting: str) -> bool:
     """Whether to train in bf16: as told, or with "auto" where the processor computes in it."""
     if setting != "auto":
@@ -92,7 +114,9 @@ def use_bf16(setting: str) -> bool:
     return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="utf-8")
 
 
-def run_phase(name: str, network: LanmuModel, items: TrainingItems, config: TrainConfig, epochs: int, learning_rate: float, schedule: str) -> None:
+def run_phase(
+    name: str, network: LanmuModel, items: TrainingItems, config: TrainConfig, epochs: int, learning_rate: float, schedule: str, clock: Clock
+) -> None:
     """Train ``network`` on ``items``, from the last checkpoint of the phase where there is one."""
     folder = Path(config.output) / name
     arguments = TrainingArguments(
@@ -123,6 +147,7 @@ def run_phase(name: str, network: LanmuModel, items: TrainingItems, config: Trai
         data_collator=collate,
         head_learning_rate=config.head_learning_rate,
         lengths=items.lengths,
+        callbacks=[clock],
     )
     checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     if checkpoint:
@@ -137,12 +162,13 @@ def train(config: TrainConfig) -> Path:
         LanmuError: If the base cannot be read.
         ConfigError: If there is nothing to train on.
     """
-    started = time.monotonic()
     set_seed(config.seed)
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
+    clock = Clock(output / "minutes.txt")
     themes = read_themes(Path(config.themes) if config.themes else None)
     records, dev = read_sets(config, themes)
+    claim(output, config, records)
     folder = output / NETWORK_FOLDER
     save_tokenizer(config.base, folder)
     encoder = Encoder.from_folder(folder, config.window_tokens, config.overlap_tokens)
@@ -162,15 +188,15 @@ def train(config: TrainConfig) -> Path:
         network.load_state_dict(load_network(silver_done).state_dict(), strict=False)
     elif config.raw_paragraphs:
         paragraphs = make_silver(output / "silver", config.raw, config.raw_paragraphs, records, dev, themes, config.seed)
-        run_phase("silver", network, silver_features(paragraphs, encoder), config, 1, config.silver_learning_rate, "constant_with_warmup")
+        run_phase("silver", network, silver_features(paragraphs, encoder), config, 1, config.silver_learning_rate, "constant_with_warmup", clock)
         save_network(network, silver_done, themes)
     substitution = Substitution(records, config.substitute, config.seed) if config.substitute else None
     gold = ParagraphDataset(to_dataset(records), encoder, themes, substitution, auxiliary)
-    run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear")
+    run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear", clock)
     if config.linear_ngrams and network.linear_themes is None:
         add_linear_part(network, folder, records, dev, themes, encoder, config.linear_ngrams)
     save_network(network, folder, themes)
-    about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round((time.monotonic() - started) / 60, 1)}
+    about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round(clock.minutes, 1)}
     (folder / "training.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return folder
 
@@ -191,6 +217,27 @@ def add_linear_part(
     table[:, :-1] *= weights
     attach(network, table)
     index.save(folder / NGRAMS)
+
+
+FREE_KEYS = ("output", "data_card", "save_steps")
+"""Keys that may differ when a training goes on: nothing that is learnt depends on them."""
+
+
+def claim(output: Path, config: TrainConfig, records: Sequence[Record]) -> None:
+    """Note in ``output`` what is trained there, or check that it is the same as before: checkpoints of another training do not fit.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    digest = hashlib.sha256(json.dumps([record_to_json(record) for record in records], ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    now = json.loads(json.dumps({name: value for name, value in asdict(config).items() if name not in FREE_KEYS} | {"paragraphs": digest}))
+    note = output / "training-of.json"
+    if note.is_file():
+        before = json.loads(note.read_text(encoding="utf-8"))
+        if changed := sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name)):
+            raise ConfigError(f"{output} holds a training with other {', '.join(changed)}: name another folder in key 'output', or remove that one")
+    else:
+        note.write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record], list[Record]]:
