@@ -113,13 +113,13 @@ def read_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
     folder = path.resolve().parent
     for name in ("train", "dev", "raw", "hashed", "auxiliary"):
-        checked[name] = tuple(str(folder / one) for one in checked.get(name, ()))
-    checked["output"] = str(folder / checked["output"])
+        checked[name] = tuple(str((folder / one).resolve()) for one in checked.get(name, ()))
+    checked["output"] = str((folder / checked["output"]).resolve())
     for name in ("themes", "data_card"):
         if checked.get(name):
-            checked[name] = str(folder / checked[name])
+            checked[name] = str((folder / checked[name]).resolve())
     if (folder / checked["base"]).is_dir():
-        checked["base"] = str(folder / checked["base"])
+        checked["base"] = str((folder / checked["base"]).resolve())
     elif checked["base"].startswith((".", "/")):
         raise ConfigError(f"{path}: key 'base': no folder {checked['base']!r}")
     return TrainConfig(**checked)
