@@ -7,11 +7,10 @@ import pytest
 from sklearn import metrics as sk
 
 from model.tags import TAGS, B, E, I, O, S
-from training.calibration import fit_calibrations, fit_tag_temperature, review_band
+from training.calibration import best_expected_f1, fit_calibrations, fit_tag_temperature, review_band
 from training.metrics import (
     UNKNOWN,
     Bootstrap,
-    best_threshold,
     ece,
     ece_counts,
     macro,
@@ -108,26 +107,10 @@ def test_precision_recall_curve_agrees_with_scikit_learn() -> None:
     assert precision_recall_curve(np.append(scores, 0.99), hidden)[0] == pytest.approx(precision)
 
 
-def test_best_threshold_is_the_middle_of_the_plateau() -> None:
-    scores = np.array([0.1] * 20 + [0.2] * 20 + [0.8] * 10 + [0.9] * 10)
-    labels = np.array([0] * 40 + [1] * 20)
-    # Every threshold above 0.2 and up to 0.8 is right of all; smoothing takes 0.03 from either end.
-    assert best_threshold(scores, labels) == pytest.approx(0.5, abs=0.02)
-
-
-def test_best_threshold_passes_over_a_lucky_spike() -> None:
-    # From 0.03 to 0.61 F1 is 40/41; at 0.62 alone the one wrong answer is left out and no right one yet, so F1 is 1 there;
-    # past it half of the positives are lost.
-    scores = np.array([0.02] * 50 + [0.615] + [0.625] * 10 + [0.95] * 10)
-    labels = np.array([0] * 51 + [1] * 20)
-    assert 0.2 < best_threshold(scores, labels) < 0.45
-
-
-def test_best_threshold_without_positives_or_with_unknown_labels() -> None:
-    assert best_threshold(np.array([0.2, 0.9]), np.array([0, 0])) == 0.5
-    scores, labels = np.array([0.1] * 20 + [0.9] * 20), np.array([0] * 20 + [1] * 20)
-    known = best_threshold(scores, labels)
-    assert best_threshold(np.append(scores, [0.95] * 50), np.append(labels, [UNKNOWN] * 50)) == known
+def test_the_best_expected_f1_is_read_off_the_scores() -> None:
+    # Giving the first two: 2 * (0.9 + 0.8) / (2 + 0.9 + 0.8 + 0.1); one or all three promise less.
+    assert best_expected_f1(np.array([0.1, 0.9, 0.8])) == pytest.approx(3.4 / 3.8)
+    assert best_expected_f1(np.array([1.0, 1.0, 0.0])) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

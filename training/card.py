@@ -39,7 +39,8 @@ text other than Chinese news and official prose.
 |---|---|---|---|
 {rows}
 
-Scores are calibrated by Platt scaling on {training["dev"]} held-out paragraphs; each threshold is half of the best F1 that the calibrated scores promise.
+Scores are calibrated by Platt scaling on {training["dev"]} held-out paragraphs; each threshold
+is half of the best F1 that the calibrated scores promise.
 
 ## Held-out figures (the set that thresholds were fitted on; see the README for the test split)
 

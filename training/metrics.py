@@ -138,36 +138,3 @@ def precision_recall_curve(scores: FloatArray, gold: IntArray) -> tuple[FloatArr
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1) if len(order) else np.array([], np.int64)
     tp = np.cumsum(gold[order] == 1)[ends]
     return tp / (ends + 1), tp / max(1, int((gold == 1).sum()))
-
-
-def best_threshold(scores: FloatArray, labels: IntArray, smooth: float = 0.03, tolerance: float = 0.005) -> float:
-    """The score from which giving a theme has the best F1: the middle of the best plateau.
-
-    F1 over a few dozen positives jumps with each of them, and its very maximum is luck. So it is averaged over
-    ``smooth`` to either side, and the middle of the stretch around the best that stays within ``tolerance`` of it is taken.
-
-    Args:
-        scores: ``[N]`` probabilities.
-        labels: ``[N]`` of 0, 1 or :data:`UNKNOWN`.
-
-    Returns:
-        A threshold in hundredths, between 0.02 and 0.98; 0.5 where there is no positive.
-    """
-    scores, labels = scores[labels != UNKNOWN], labels[labels != UNKNOWN]
-    if not (labels == 1).any():
-        return 0.5
-    thresholds = np.arange(2, 99) / 100
-    given = scores[None, :] >= thresholds[:, None]
-    tp = (given & (labels == 1)).sum(axis=1)
-    f1 = 2 * tp / (given.sum(axis=1) + (labels == 1).sum())
-    reach = round(smooth * 100)
-    # Each mean is over what lies in range, so that the ends are not pulled to 0.
-    mean = np.array([f1[max(0, i - reach) : i + reach + 1].mean() for i in range(len(f1))])
-    best = int(mean.argmax())
-    near = mean >= mean[best] - tolerance
-    first, last = best, best
-    while first > 0 and near[first - 1]:
-        first -= 1
-    while last < len(near) - 1 and near[last + 1]:
-        last += 1
-    return float(round((thresholds[first] + thresholds[last]) / 2, 2))
