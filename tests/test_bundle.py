@@ -13,7 +13,7 @@ import pytest
 from data.themes import Theme
 from model.bundle import BUNDLED, CARD, CONFIG, FORMAT_VERSION, MANIFEST, NETWORK, SERVING, THEMES, Bundle, read_bundle, write_bundle
 from model.decoding import Calibration
-from model.encoding import LEXICON, TOKENIZER
+from model.encoding import LEXICON, NGRAMS, TOKENIZER
 from model.errors import BundleError
 
 TWO_THEMES = (Theme("speed_up", "提速", "Faster", "办得更快。"), Theme("drill", "演训", "Drills", "“训练”\n和 \\ 演习。", "medtop:20000593"))
@@ -23,7 +23,7 @@ CALIBRATIONS = (Calibration(0.5, -0.25, 0.4, (0.2, 0.75)), Calibration())
 def write(folder: Path, **changes: Any) -> Bundle:
     """A bundle of a few bytes in ``folder``."""
     folder.mkdir(exist_ok=True)
-    for name in (SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, CARD):
+    for name in (SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, NGRAMS, CARD):
         (folder / name).write_bytes(f"what {name} holds".encode())
     settings: dict[str, Any] = {
         "name": "tiny",
@@ -97,7 +97,7 @@ def test_no_bundle(tmp_path: Path) -> None:
     refused(tmp_path, "manifest.json is missing")
 
 
-@pytest.mark.parametrize("name", [SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, THEMES, CARD])
+@pytest.mark.parametrize("name", [SERVING, NETWORK, CONFIG, TOKENIZER, LEXICON, NGRAMS, THEMES, CARD])
 def test_every_file_is_needed_and_checked(folder: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-1] + b"#")

@@ -148,7 +148,7 @@ def test_the_dataset_keeps_unknown_apart_from_none() -> None:
     assert rows["themes"] == [["甲"], None, []]
     assert rows["departments"] == [[{"start": 0, "end": 4, "text": "市教育局"}], [], None]
     assert (rows["source"], rows["kind"]) == (["自写", "", ""], ["body", "", ""])
-    assert to_dataset([]).column_names == ["id", "text", "themes", "departments", "source", "kind"]
+    assert to_dataset([]).column_names == ["id", "text", "themes", "departments", "themes_either", "source", "kind"]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ EXPORT = ".venv/bin/lanmu export runs/mine --output bundles/mine --name mine"
 SERVE_MINE = ".venv/bin/lanmu serve --bundle bundles/mine"
 COPY_THEMES = "cp data/themes.toml my-themes.toml"
 MAKE = {
-    "make serve": [".venv/bin/python -m pip install --quiet --editable .", ".venv/bin/lanmu serve"],
+    "make serve": [".venv/bin/python -m pip install --quiet --no-compile --editable .", ".venv/bin/lanmu serve"],
     "make test": [".venv/bin/python -m pip install --quiet --editable '.[train,test]'", ".venv/bin/python -m pytest"],
     "make lint": [
         ".venv/bin/python -m pip install --quiet --editable '.[train,test]'",

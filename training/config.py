@@ -18,11 +18,11 @@ class TrainConfig:
     Attributes:
         base: Encoder to start from: a folder, a Hugging Face checkpoint's name, or a bundle's folder to go on from.
         output: Folder for checkpoints and the trained network.
-        data_card: Markdown file on the data, their sources and licences, for the model card; the files' names where empty.
         train: Annotated JSONL files or folders to train on.
         dev: Annotated JSONL files or folders; scores are calibrated and thresholds set on them.
         dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
         themes: Theme list to train for; the project's own where empty.
+        data_card: Markdown file on the data, their sources and licences, for the model card; the files' names where empty.
         raw: JSONL files (``{"text"}`` a line, plain or .zst, .gz) of unlabelled news for the silver phase.
         hashed: Labels by a hash of the text (``training/hashed.py``) of paragraphs that stand in ``raw``; trained on like ``train``.
         raw_paragraphs: Paragraphs of ``raw`` that linear teachers label and the network reads first; 0 for no silver phase.
@@ -53,10 +53,10 @@ class TrainConfig:
     base: str
     output: str
     train: tuple[str, ...]
-    data_card: str = ""
     dev: tuple[str, ...] = ()
     dev_share: float = 0.1
     themes: str = ""
+    data_card: str = ""
     raw: tuple[str, ...] = ()
     hashed: tuple[str, ...] = ()
     raw_paragraphs: int = 0

@@ -24,7 +24,7 @@ def main() -> None:
         python = Path(folder) / "bin" / "python"
         site = next((Path(folder) / "lib").glob("python*/site-packages"))
         before = size_mb(site)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--editable", str(ROOT)], check=True, stderr=sys.stderr)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-compile", "--editable", str(ROOT)], check=True, stderr=sys.stderr)
         print(
             f"core install: {size_mb(site) - before:.0f} MB on disk (pip's own {before:.0f} MB left out), "
             f"bundle {size_mb(ROOT / 'model' / 'bundles'):.1f} MB"
