@@ -76,7 +76,6 @@ def read_themes(path: Path | None = None) -> tuple[Theme, ...]:
 
 def themes_to_toml(themes: tuple[Theme, ...]) -> str:
     """Write a theme list in the form that :func:`parse_themes` reads."""
-
     fields = ("id", "label", "english", "definition", "media_topic")
     tables = [{name: getattr(theme, name) for name in fields if getattr(theme, name)} for theme in themes]
     return tomli_w.dumps({"theme": tables})

@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         input_ids: ``[B, L]`` token ids, 0 where there is padding.
         attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
-        lexicon_ids: ``[B, L, C]`` what the register says of each token.
+        lexicon_ids: ``[B, L, C]`` what the lexicon says of each token.
         ngram_ids: ``[B, L, N]`` which listed n-grams begin at each token; 0 for none.
         rows: Which distinct window each of the B rows is.
     """

@@ -25,7 +25,7 @@ class Window:
 
     Attributes:
         input_ids: ``[L]`` token ids with ``[CLS]`` first and ``[SEP]`` last.
-        lexicon_ids: ``[L, C]`` what the register says of each token, by :meth:`model.lexicon.Lexicon.ids`.
+        lexicon_ids: ``[L, C]`` what the lexicon says of each token, by :meth:`model.lexicon.Lexicon.ids`.
         ngram_ids: ``[L, N]`` which listed n-grams begin at each token, by :meth:`model.ngrams.NgramIndex.ids`.
         start: Index, among the paragraph's tokens, of the first token after ``[CLS]``.
     """

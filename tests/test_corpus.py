@@ -156,6 +156,12 @@ def test_the_dataset_keeps_unknown_apart_from_none() -> None:
     [
         ("[[theme]", "my.toml: not TOML: "),
         ("title = 'x'", "my.toml: expected at least one [[theme]], got none"),
+        ("theme = 3", "my.toml: expected [[theme]] tables, got theme = 3"),
+        ("[theme]\nid = 'a'", "my.toml: expected [[theme]] tables, got theme = {'id': 'a'}"),
+        (
+            "[[theme]]\nid = 'a'\nlabel = '甲'\nenglish = 'A'\ndefinition = '。'\nmedia_topic = 5",
+            "my.toml: theme 1: field 'media_topic' must be a text, got 5",
+        ),
         ("[[theme]]\nid = 'a'\nlabel = '甲'\nenglish = 'A'", "my.toml: theme 1: field 'definition' must be a text, got None"),
         ("[[theme]]\nid = 'a'\nlabel = ' '\nenglish = 'A'\ndefinition = '。'", "my.toml: theme 1: field 'label' must be a text, got ' '"),
         (
@@ -173,7 +179,7 @@ def test_a_theme_list_that_cannot_be_used_says_why(toml: str, what: str) -> None
 
 
 def test_themes_come_back_as_written(tmp_path: Path) -> None:
-    themes = (Theme("a", '引"号', "back\\slash", "一行。\n两行。", "medtop:20000593"), *THEMES)
+    themes = (Theme("a", '引"号', "back\\slash", "一行。\r\n两行。\x01\x7f", "medtop:20000593"), *THEMES)
     path = tmp_path / "themes.toml"
     path.write_text(themes_to_toml(themes), encoding="utf-8")
     assert read_themes(path) == themes

@@ -50,6 +50,12 @@ def test_a_line_that_is_wrong_is_told_with_its_place(tmp_path: Path, line: str) 
         read_hashed(tmp_path / "labels.tsv", raw_news(tmp_path / "raw.jsonl", SECOND.text), THEMES)
 
 
+def test_labels_need_the_news_that_they_were_read_in(tmp_path: Path) -> None:
+    write_hashed(tmp_path / "labels.tsv", [FIRST], THEMES)
+    with pytest.raises(ConfigError, match=r"labels\.tsv holds labels without texts: key 'raw' must name"):
+        read_hashed(tmp_path / "labels.tsv", [], THEMES)
+
+
 def test_the_labels_that_ship_are_well_formed_and_hold_no_text() -> None:
     path = Path(__file__).resolve().parents[1] / "training" / "annotations" / "raw-news.tsv"
     lines = path.read_text(encoding="ascii").splitlines()

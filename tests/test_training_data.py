@@ -65,6 +65,7 @@ def test_unknown_labels_are_ignored_and_known_ones_kept(encoder: Encoder) -> Non
     assert made["auxiliary_labels"].unique().tolist() == [IGNORE]
     disputed = Record("either", "公安厅来了", ("甲",), (), themes_either=("甲",))
     assert batch(encoder, disputed)["theme_labels"].tolist() == [[IGNORE, 0]]
+    assert ParagraphDataset(to_dataset([disputed]), encoder, THEMES)[0]["theme_labels"] == [IGNORE, 0]
 
 
 def test_a_paragraph_of_several_windows_teaches_tags_in_each_and_themes_in_none(encoder: Encoder) -> None:
