@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from model.encoding import Encoding, IntArray, Window
 from model.lexicon import NOWHERE
-from model.ngrams import LONGEST
+from model.ngrams import NGRAM_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _pad(windows: Sequence[Window], length: int, rows: tuple[int, ...]) -> Batch
     input_ids: npt.NDArray[np.int32] = np.zeros((len(windows), length), np.int32)
     attention_mask = np.zeros_like(input_ids)
     lexicon_ids = np.tile(NOWHERE, (len(windows), length, 1))
-    ngram_ids = np.zeros((len(windows), length, LONGEST), np.int32)
+    ngram_ids = np.zeros((len(windows), length, NGRAM_COLUMNS), np.int32)
     for row, one in enumerate(windows):
         input_ids[row, : len(one)] = one.input_ids
         attention_mask[row, : len(one)] = 1

@@ -8,7 +8,7 @@ A bundle is a folder:
 ``network.safetensors``  the weights to go on training from (fp16), with ``config.json``
 ``tokenizer.json``     Hugging Face ``tokenizers``
 ``lexicon.tsv``        the names that the network was shown beside the characters
-``ngrams.npy``         the n-grams of the theme head's linear part, as hashes
+``ngrams.npz``         the n-grams of both heads' linear parts, as hashes
 ``themes.toml``        the themes it was trained on, in the order of the head's outputs
 ``MODEL_CARD.md``      what it is, from what, how good
 =====================  ==================================================================
@@ -25,8 +25,9 @@ from data.themes import Theme, ThemeFileError, parse_themes, themes_to_toml
 from model.decoding import Calibration
 from model.encoding import LEXICON, NGRAMS, TOKENIZER
 from model.errors import BundleError
+from model.tags import TAGS, O, Transitions
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 SERVING = "serving.onnx"
 NETWORK = "network.safetensors"
@@ -50,6 +51,7 @@ class Bundle:
         themes: In the order of the theme head's outputs.
         calibrations: One a theme.
         tag_temperature: Of the department head.
+        tag_transitions: What steps between its tags add; see :func:`model.decoding.decode_spans`.
         window_tokens: Longest window in tokens, the special tokens included.
         overlap_tokens: Tokens that neighbouring windows share.
         about: What else the manifest says: parity, figures, provenance.
@@ -61,6 +63,7 @@ class Bundle:
     themes: tuple[Theme, ...]
     calibrations: tuple[Calibration, ...]
     tag_temperature: float
+    tag_transitions: Transitions
     window_tokens: int
     overlap_tokens: int
     about: Mapping[str, Any]
@@ -86,6 +89,8 @@ def read_bundle(path: Path) -> Bundle:
     found = manifest.get("format_version") if isinstance(manifest, dict) else None
     if type(found) is not int or found < 1:
         raise BundleError(f"bundle {path}: {MANIFEST} has no format_version")
+    if found < FORMAT_VERSION:
+        raise BundleError(f"bundle {path}: format {found} is older than this lanmu reads ({FORMAT_VERSION}); train or export it again")
     if found > FORMAT_VERSION:
         raise BundleError(f"bundle {path}: format {found} is newer than this lanmu reads ({FORMAT_VERSION}); update lanmu")
     try:
@@ -107,12 +112,20 @@ def read_bundle(path: Path) -> Bundle:
             themes=themes,
             calibrations=calibrations,
             tag_temperature=float(manifest["tag_temperature"]),
+            tag_transitions=_transitions(manifest["tag_transitions"]),
             window_tokens=int(manifest["window_tokens"]),
             overlap_tokens=int(manifest["overlap_tokens"]),
             about=manifest.get("about", {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ThemeFileError) as error:
         raise BundleError(f"bundle {path}: {MANIFEST} does not say what it must: {error!r}") from error
+
+
+def _transitions(rows: Sequence[Sequence[float]]) -> Transitions:
+    steps = tuple(tuple(float(value) for value in row) for row in rows)
+    if [len(row) for row in steps] != [len(TAGS)] * len(TAGS) or steps[O][O] != 0:
+        raise ValueError(f"tag_transitions: expected {len(TAGS)} rows of as many numbers, that from outside to outside 0")
+    return steps
 
 
 def _check_file(path: Path, name: str, expected: Mapping[str, Any]) -> None:
@@ -130,7 +143,7 @@ def _check_file(path: Path, name: str, expected: Mapping[str, Any]) -> None:
 
 def _version(manifest: Mapping[str, Any]) -> str:
     """Hash of all that a label depends on."""
-    parts = {key: manifest[key] for key in ("format_version", "calibration", "tag_temperature", "window_tokens", "overlap_tokens")}
+    parts = {key: manifest[key] for key in ("format_version", "calibration", "tag_temperature", "tag_transitions", "window_tokens", "overlap_tokens")}
     parts["files"] = {name: manifest["files"][name]["sha256"] for name in (SERVING, TOKENIZER, LEXICON, NGRAMS, THEMES)}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -141,6 +154,7 @@ def write_bundle(
     themes: Sequence[Theme],
     calibrations: Sequence[Calibration],
     tag_temperature: float,
+    tag_transitions: Transitions,
     window_tokens: int,
     overlap_tokens: int,
     about: Mapping[str, Any],
@@ -163,6 +177,7 @@ def write_bundle(
         "files": files,
         "calibration": [asdict(one) for one in calibrations],
         "tag_temperature": tag_temperature,
+        "tag_transitions": tag_transitions,
         "window_tokens": window_tokens,
         "overlap_tokens": overlap_tokens,
         "about": dict(about),

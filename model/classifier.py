@@ -67,7 +67,10 @@ class Classifier:
         return encodings, merged
 
     def _document(self, document: Document, scored: Iterable[tuple[Encoding, Scores]]) -> LabelledDocument:
-        found = [(encoding, scores, decode_spans(encoding, scores.tag_logits, self.bundle.tag_temperature)) for encoding, scores in scored]
+        found = [
+            (encoding, scores, decode_spans(encoding, scores.tag_logits, self.bundle.tag_temperature, self.bundle.tag_transitions))
+            for encoding, scores in scored
+        ]
         names = link(document, [[(span.start, span.end) for span in spans] for _, _, spans in found])
         paragraphs = tuple(
             LabelledParagraph(

@@ -16,7 +16,7 @@ IntArray = npt.NDArray[np.int32]
 
 TOKENIZER = "tokenizer.json"
 LEXICON = "lexicon.tsv"
-NGRAMS = "ngrams.npy"
+NGRAMS = "ngrams.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Encoder:
         window_tokens: Longest window in tokens, ``[CLS]`` and ``[SEP]`` included.
         overlap_tokens: Tokens that neighbouring windows share.
         lexicon: What is known of names; nothing where there is none.
-        ngrams: The n-grams of the linear part; none where there is none.
+        ngrams: The n-grams of the linear parts; none where there are none.
 
     Raises:
         ValueError: If the tokenizer lacks ``[CLS]`` or ``[SEP]``, or the sizes do not fit each other.
@@ -104,14 +104,14 @@ class Encoder:
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._lexicon = Lexicon({}) if lexicon is None else lexicon
-        self._ngrams = NgramIndex(np.zeros(0, np.uint64)) if ngrams is None else ngrams
+        self._ngrams = NgramIndex() if ngrams is None else ngrams
         self._cls_id, self._sep_id = cls_id, sep_id
         self.window_tokens, self.overlap_tokens = window_tokens, overlap_tokens
         next(window_spans(0, window_tokens - 2, overlap_tokens))  # the sizes are checked once, here
 
     @classmethod
     def from_folder(cls, folder: Path, window_tokens: int = 384, overlap_tokens: int = 96) -> "Encoder":
-        """Read ``tokenizer.json`` and, where they are, ``lexicon.tsv`` and ``ngrams.npy``.
+        """Read ``tokenizer.json`` and, where they are, ``lexicon.tsv`` and ``ngrams.npz``.
 
         Raises:
             OSError: If a file cannot be read.

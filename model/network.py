@@ -9,8 +9,11 @@ from transformers import BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from model.lexicon import LEXICON_CHANNELS, LEXICON_ROWS
+from model.ngrams import LONGEST
 from model.tags import TAGS
 
+REACH = 3
+"""How many tokens before and after an n-gram's first its weights speak of, in the department head's linear part."""
 IGNORE = -100
 """Label of a token, or of a theme, that is unknown and takes no part in the loss."""
 
@@ -24,6 +27,7 @@ class LanmuConfig(BertConfig):
         local_width: Width of the convolutions whose features the heads read beside the encoder's; 0 for none.
         lexicon_width: Width of each of the lexicon's channels, read beside the characters; 0 for none.
         ngram_rows: Rows of the theme head's linear part, a listed n-gram each and one for none; 0 for no such part.
+        tag_ngram_rows: Likewise, of the department head's linear part.
         theme_loss_weight: Weight of the theme loss against the department loss.
     """
 
@@ -36,6 +40,7 @@ class LanmuConfig(BertConfig):
         local_width: int = 0,
         lexicon_width: int = 0,
         ngram_rows: int = 0,
+        tag_ngram_rows: int = 0,
         theme_loss_weight: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -45,6 +50,7 @@ class LanmuConfig(BertConfig):
         self.local_width = local_width
         self.lexicon_width = lexicon_width
         self.ngram_rows = ngram_rows
+        self.tag_ngram_rows = tag_ngram_rows
         self.theme_loss_weight = theme_loss_weight
 
 
@@ -129,6 +135,35 @@ class LinearThemes(nn.Module):
         return total[:, :-1] * (total[:, -1:] + 1e-6).rsqrt()
 
 
+class LinearTags(nn.Module):
+    """A linear-chain conditional random field over n-grams and the lexicon, fitted apart from the network and added to its tag logits.
+
+    It learns names and their edges from few paragraphs, exactly; the network learns what surrounds them (Lafferty et al., 2001; Huang
+    et al., 2015, add the two likewise). Each token's weights speak of itself and of :data:`REACH` neighbours to either side. The scores of
+    steps between tags are not read here but by the decoder; they are kept with the weights. Training the network leaves all as it is.
+    """
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        outputs = (2 * REACH + 1) * len(TAGS)
+        self.table = nn.Embedding(rows, outputs)
+        self.lexicon = nn.Embedding(LEXICON_ROWS, outputs)
+        self.bias = nn.Parameter(torch.zeros(len(TAGS)))
+        self.transitions = nn.Parameter(torch.zeros(len(TAGS), len(TAGS)))
+        self.requires_grad_(False)
+
+    def forward(self, ngram_ids: Tensor, lexicon_ids: Tensor) -> Tensor:
+        """``ngram_ids [B, L, N]``, ``lexicon_ids [B, L, C]`` → logits ``[B, L, K]``."""
+        said = self.table(ngram_ids).sum(dim=2) + self.lexicon(lexicon_ids).sum(dim=2)
+        said = nn.functional.pad(said, (0, 0, REACH, REACH))
+        length, tags = ngram_ids.shape[1], len(TAGS)
+        # Block k of what a token says is meant for the token k - REACH places before it.
+        total = self.bias + said[:, 0:length, :tags]
+        for k in range(1, 2 * REACH + 1):
+            total = total + said[:, k : k + length, k * tags : (k + 1) * tags]
+        return total
+
+
 class LanmuModel(BertPreTrainedModel):
     """The encoder with both heads, as a ``transformers`` model."""
 
@@ -146,9 +181,13 @@ class LanmuModel(BertPreTrainedModel):
         # Added to the characters that the encoder reads. From zero, so that an encoder that knows none begins as it was.
         self.lexicon = nn.Embedding(LEXICON_ROWS, config.hidden_size) if config.lexicon_width else None
         self.linear_themes = LinearThemes(config.ngram_rows, config.themes) if config.ngram_rows else None
+        self.linear_tags = LinearTags(config.tag_ngram_rows) if config.tag_ngram_rows else None
         self.post_init()
         if self.linear_themes is not None:
             nn.init.zeros_(self.linear_themes.table.weight)
+        if self.linear_tags is not None:
+            nn.init.zeros_(self.linear_tags.table.weight)
+            nn.init.zeros_(self.linear_tags.lexicon.weight)
         if self.lexicon is not None:
             nn.init.zeros_(self.lexicon.weight)
 
@@ -168,7 +207,7 @@ class LanmuModel(BertPreTrainedModel):
             input_ids: ``[B, L]``.
             attention_mask: ``[B, L]``, 1 for a token and 0 for padding.
             lexicon_ids: ``[B, L, C]`` of :meth:`model.lexicon.Lexicon.ids`.
-            ngram_ids: ``[B, L, N]`` of :meth:`model.ngrams.NgramIndex.ids`; read by the linear part.
+            ngram_ids: ``[B, L, N]`` of :meth:`model.ngrams.NgramIndex.ids`; read by the linear parts.
             theme_labels: ``[B, T]`` of 0, 1 or ``IGNORE``.
             tag_labels: ``[B, L]`` of a tag's index or ``IGNORE``.
             auxiliary_labels: ``[B, L]``, likewise, of the auxiliary scheme.
@@ -181,9 +220,11 @@ class LanmuModel(BertPreTrainedModel):
             hidden = torch.cat((hidden, local), dim=2)
         theme_logits = self.theme_head(hidden, attention_mask)
         if self.linear_themes is not None and ngram_ids is not None:
-            theme_logits = theme_logits + self.linear_themes(ngram_ids)
+            theme_logits = theme_logits + self.linear_themes(ngram_ids[:, :, :LONGEST])
         dropped = self.dropout(hidden)
         tag_logits = self.tag_head(dropped)
+        if self.linear_tags is not None and ngram_ids is not None:
+            tag_logits = tag_logits + self.linear_tags(ngram_ids[:, :, LONGEST:], lexicon_ids)
         loss: Tensor | None = None
         if theme_labels is not None or tag_labels is not None:
             loss = hidden.new_zeros((), dtype=torch.float32)

@@ -1,5 +1,6 @@
-"""Which listed n-grams stand in a window: what the linear part of the theme head adds up (wide and deep, Cheng et al., 2016)."""
+"""Which listed n-grams stand in a window: what the linear parts of the heads add up (wide and deep, Cheng et al., 2016)."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,11 @@ import numpy.typing as npt
 
 LONGEST = 4
 """N-grams of 1 to so many tokens are read; a Chinese character is a token."""
+NGRAM_COLUMNS = 2 * LONGEST
+"""Columns of :meth:`NgramIndex.ids`: those of the theme head first, then those of the department head."""
+
+HashArray = npt.NDArray[np.uint64]
+NO_HASHES: HashArray = np.zeros(0, np.uint64)
 
 _FACTORS = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93))
 _SHIFT = np.uint64(29)
@@ -33,42 +39,54 @@ def ngram_hashes(input_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
 
 
 class NgramIndex:
-    """The n-grams that the linear part knows, by their hashes; the row of each is its place, counted from 1.
+    """The n-grams that each head's linear part knows, by their hashes; the row of each is its place, counted from 1.
 
     Args:
-        hashes: ``[R]`` uint64, ascending.
+        themes: ``[R]`` uint64, ascending: those of the theme head.
+        departments: ``[S]``, likewise: those of the department head.
     """
 
-    def __init__(self, hashes: npt.NDArray[np.uint64]) -> None:
-        self.hashes = hashes
+    def __init__(self, themes: HashArray = NO_HASHES, departments: HashArray = NO_HASHES) -> None:
+        self.themes, self.departments = themes, departments
 
     @classmethod
     def from_file(cls, path: Path) -> "NgramIndex":
-        """Read a ``.npy`` file.
+        """Read what :meth:`save` wrote.
 
         Raises:
             OSError: If it cannot be read.
-            ValueError: If it holds no ascending uint64.
+            ValueError: If it does not hold two lists of ascending uint64.
         """
-        hashes = np.load(path, allow_pickle=False)
-        if hashes.dtype != np.uint64 or hashes.ndim != 1 or (np.diff(hashes) == 0).any() or (hashes[1:] < hashes[:-1]).any():
-            raise ValueError(f"{path}: expected ascending uint64 hashes, got {hashes.dtype} of shape {hashes.shape}")
-        return cls(hashes)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                lists = {name: file[name] for name in ("themes", "departments")}
+        except (KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: expected two lists of hashes, themes and departments ({error})") from error
+        for name, hashes in lists.items():
+            if hashes.dtype != np.uint64 or hashes.ndim != 1 or (hashes[1:] <= hashes[:-1]).any():
+                raise ValueError(f"{path}: {name}: expected ascending uint64 hashes, got {hashes.dtype} of shape {hashes.shape}")
+        return cls(**lists)
 
     def save(self, path: Path) -> None:
-        """Write what :meth:`from_file` reads."""
-        np.save(path, self.hashes, allow_pickle=False)
+        """Write a ``.npz`` file."""
+        np.savez(path, themes=self.themes, departments=self.departments)
 
     def ids(self, input_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Rows of the n-grams that begin at each token, each n-gram only where it stands first.
+        """Rows of the n-grams that begin at each token: for the theme head only where each stands first, for the department head everywhere.
 
         Returns:
-            ``[L, LONGEST]`` in ``[1, R]``, and 0 where no listed n-gram begins.
+            ``[L, NGRAM_COLUMNS]`` in ``[1, R]`` and ``[1, S]``, and 0 where no listed n-gram begins.
         """
-        ids = np.zeros(len(input_ids) * LONGEST, np.int32)
-        if len(self.hashes):
-            found, first = np.unique(ngram_hashes(input_ids), return_index=True)
-            places = np.minimum(np.searchsorted(self.hashes, found), len(self.hashes) - 1)
-            listed = (self.hashes[places] == found) & (found != 0)
-            ids[first[listed]] = places[listed] + 1
-        return ids.reshape(-1, LONGEST)
+        ids = np.zeros((2, len(input_ids) * LONGEST), np.int32)
+        if len(self.themes) or len(self.departments):
+            found, first, places = np.unique(ngram_hashes(input_ids), return_index=True, return_inverse=True)
+            ids[0, first] = _rows(self.themes, found)
+            ids[1] = _rows(self.departments, found)[places.reshape(-1)]
+        return ids.reshape(2, -1, LONGEST).transpose(1, 0, 2).reshape(-1, NGRAM_COLUMNS)
+
+
+def _rows(listed: HashArray, found: HashArray) -> npt.NDArray[np.int32]:
+    if not len(listed):
+        return np.zeros(len(found), np.int32)
+    places = np.minimum(np.searchsorted(listed, found), len(listed) - 1)
+    return np.where((listed[places] == found) & (found != 0), places + 1, 0).astype(np.int32)

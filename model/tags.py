@@ -18,6 +18,11 @@ MAY_START: npt.NDArray[np.bool_] = np.array([tag in (O, B, S) for tag in range(l
 MAY_END: npt.NDArray[np.bool_] = np.array([tag in (O, E, S) for tag in range(len(TAGS))])
 
 
+Transitions = tuple[tuple[float, ...], ...]
+"""``[K, K]``: what a step from tag ``row`` to tag ``column`` adds to a sequence's score; 0 for one that is not allowed."""
+NO_TRANSITIONS: Transitions = ((0.0,) * len(TAGS),) * len(TAGS)
+
+
 def spans_to_tags(spans: Sequence[tuple[int, int]], offsets: npt.NDArray[np.int32]) -> tuple[list[int], int]:
     """Tag each token by the character spans it lies in.
 

@@ -16,7 +16,7 @@ from model.classifier import Classifier
 from model.decoding import Calibration
 from model.encoding import TOKENIZER, Encoder
 from model.session import Scores
-from model.tags import TAGS, B, E, I, O
+from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O
 
 THEMES = (
     Theme("streamline", "精减", "Less to ask for", "少报、少走、少跑。", "medtop:20000593"),
@@ -78,6 +78,7 @@ def fake_classifier(folder: Path) -> Classifier:
         themes=THEMES,
         calibrations=(Calibration(),) * len(THEMES),
         tag_temperature=1.0,
+        tag_transitions=NO_TRANSITIONS,
         window_tokens=34,
         overlap_tokens=8,
         about={"figures": {"macro_f1": 0.9}},

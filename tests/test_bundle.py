@@ -15,8 +15,10 @@ from model.bundle import BUNDLED, CARD, CONFIG, FORMAT_VERSION, MANIFEST, NETWOR
 from model.decoding import Calibration
 from model.encoding import LEXICON, NGRAMS, TOKENIZER
 from model.errors import BundleError
+from model.tags import NO_TRANSITIONS
 
 TWO_THEMES = (Theme("speed_up", "提速", "Faster", "办得更快。"), Theme("drill", "演训", "Drills", "“训练”\n和 \\ 演习。", "medtop:20000593"))
+STEPS = ((0.0, -5.5, 0.0, 0.0, -7.0), *NO_TRANSITIONS[1:])
 CALIBRATIONS = (Calibration(0.5, -0.25, 0.4, (0.2, 0.75)), Calibration())
 
 
@@ -30,6 +32,7 @@ def write(folder: Path, **changes: Any) -> Bundle:
         "themes": TWO_THEMES,
         "calibrations": CALIBRATIONS,
         "tag_temperature": 1.5,
+        "tag_transitions": STEPS,
         "window_tokens": 384,
         "overlap_tokens": 96,
         "about": {"parity": {"points": 0.1}},
@@ -66,7 +69,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     written = write(tmp_path / "bundle")
     assert written == read_bundle(tmp_path / "bundle")
     assert (written.path, written.name, written.themes, written.calibrations) == (tmp_path / "bundle", "tiny", TWO_THEMES, CALIBRATIONS)
-    assert (written.tag_temperature, written.window_tokens, written.overlap_tokens) == (1.5, 384, 96)
+    assert (written.tag_temperature, written.tag_transitions, written.window_tokens, written.overlap_tokens) == (1.5, STEPS, 384, 96)
     assert written.about == {"parity": {"points": 0.1}}
     assert re.fullmatch(r"[0-9a-f]{12}", written.version)
     assert written.label == f"tiny@{written.version}"
@@ -84,6 +87,7 @@ def test_the_version_is_of_what_labels_depend_on(tmp_path: Path) -> None:
     assert {bundle.version for bundle in same} == {first}
     others: list[dict[str, Any]] = [
         {"tag_temperature": 1.25},
+        {"tag_transitions": NO_TRANSITIONS},
         {"window_tokens": 256},
         {"overlap_tokens": 64},
         {"calibrations": (CALIBRATIONS[0], Calibration(threshold=0.6))},
@@ -116,6 +120,7 @@ def test_every_file_is_needed_and_checked(folder: Path, name: str) -> None:
     ("found", "message"),
     [
         (FORMAT_VERSION + 1, f"format {FORMAT_VERSION + 1} is newer than this lanmu reads ({FORMAT_VERSION}); update lanmu"),
+        (1, f"format 1 is older than this lanmu reads ({FORMAT_VERSION}); train or export it again"),
         (0, "has no format_version"),
         ("1", "has no format_version"),
         (True, "has no format_version"),
@@ -143,6 +148,7 @@ def test_a_manifest_that_is_no_manifest(folder: Path, text: str) -> None:
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "threshold": lambda manifest: manifest["calibration"][0].update(threshold=0.01),
     "temperature": lambda manifest: manifest.update(tag_temperature=9.0),
+    "steps": lambda manifest: manifest["tag_transitions"][0].__setitem__(1, 0.0),
     "windows": lambda manifest: manifest.update(window_tokens=4096),
     "version": lambda manifest: manifest.update(version="0123456789ab"),
 }
@@ -158,7 +164,7 @@ def test_weights_exchanged_together_with_their_hash(folder: Path, tmp_path: Path
     other = tmp_path / "other"
     shutil.copytree(folder, other)
     (other / SERVING).write_bytes(b"other weights")
-    write_bundle(other, "tiny", TWO_THEMES, CALIBRATIONS, 1.5, 384, 96, {})
+    write_bundle(other, "tiny", TWO_THEMES, CALIBRATIONS, 1.5, STEPS, 384, 96, {})
     shutil.copy(other / SERVING, folder / SERVING)
     change_manifest(folder, lambda manifest: manifest["files"].update({SERVING: manifest_of(other)["files"][SERVING]}))
     refused(folder, "manifest.json was changed after it was written")
@@ -193,11 +199,17 @@ def test_parts_that_do_not_fit_are_not_written(tmp_path: Path) -> None:
         write(tmp_path / "bundle", calibrations=CALIBRATIONS[:1])
 
 
+@pytest.mark.parametrize("steps", [NO_TRANSITIONS[:4], ((0.5, *NO_TRANSITIONS[0][1:]), *NO_TRANSITIONS[1:]), ((0.0,) * 4,) * 5])
+def test_steps_between_tags_that_the_decoder_cannot_read(tmp_path: Path, steps: Any) -> None:
+    with pytest.raises(BundleError, match="tag_transitions: expected 5 rows of as many numbers"):
+        write(tmp_path / "bundle", tag_transitions=steps)
+
+
 def test_a_folder_that_lacks_a_file_is_not_completed(folder: Path) -> None:
     (folder / CARD).unlink()
     (folder / MANIFEST).unlink()
     with pytest.raises(BundleError, match=r"MODEL_CARD\.md has not been written"):
-        write_bundle(folder, "tiny", TWO_THEMES, CALIBRATIONS, 1.5, 384, 96, {})
+        write_bundle(folder, "tiny", TWO_THEMES, CALIBRATIONS, 1.5, STEPS, 384, 96, {})
     assert not (folder / MANIFEST).exists()
 
 

@@ -71,7 +71,7 @@ def make_checkpoint(folder: Path) -> Path:
 def make_run(base: Path, folder: Path) -> Path:
     """Train by the command, from a configuration file, until the sixty paragraphs are known by heart; returns the run's folder."""
     write_records(folder / "records.jsonl", starter_records(60))
-    settings = {**SETTINGS, "epochs": 30, "local_width": 16, "lexicon_width": 4, "linear_ngrams": 300}
+    settings = {**SETTINGS, "epochs": 30, "local_width": 16, "lexicon_width": 4, "linear_ngrams": 300, "tag_iterations": 20}
     values = {"base": str(base), "output": "run", "train": ["records.jsonl"], "dev": ["records.jsonl"], **settings}
     config = folder / "tiny.toml"
     config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()), encoding="utf-8")

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -88,7 +87,7 @@ def _fill(network: LanmuModel, folder: Path, themes: Sequence[Theme]) -> None:
 
 
 def save_tokenizer(base: str, folder: Path) -> None:
-    """Put the base's ``tokenizer.json`` into ``folder``, and its ``lexicon.tsv`` and ``ngrams.npy``.
+    """Put the base's ``tokenizer.json`` into ``folder``, and its ``lexicon.tsv`` and ``ngrams.npz``.
 
     Where it has no lexicon, one is drawn from the register; where it has no n-grams, none are listed.
     """
@@ -102,7 +101,7 @@ def save_tokenizer(base: str, folder: Path) -> None:
     if ngrams.is_file():
         (folder / NGRAMS).write_bytes(ngrams.read_bytes())
     else:
-        NgramIndex(np.zeros(0, np.uint64)).save(folder / NGRAMS)
+        NgramIndex().save(folder / NGRAMS)
     source = Path(base) / TOKENIZER
     if source.is_file():
         (folder / TOKENIZER).write_bytes(source.read_bytes())

@@ -40,6 +40,7 @@ class TrainConfig:
         local_width: Width of the convolutions beside the encoder; 0 for none. A bundle as base keeps its own.
         lexicon_width: Width of each channel of the lexicon that the convolutions read beside the characters; 0 for none.
         linear_ngrams: N-grams of the theme head's linear part, fitted after the gold phase; 0 for none. A bundle as base keeps its own part.
+        tag_iterations: Iterations that fit the department head's linear part, after the gold phase; 0 for none. A bundle as base keeps its own.
         layers: Layers of the base's encoder to keep, the lowest; 0 for all. A bundle as base keeps its own.
         theme_loss_weight: Weight of the theme loss against the department loss.
         window_tokens: Longest window in tokens, the special tokens included.
@@ -74,6 +75,7 @@ class TrainConfig:
     local_width: int = 0
     lexicon_width: int = 0
     linear_ngrams: int = 0
+    tag_iterations: int = 0
     layers: int = 0
     theme_loss_weight: float = 1.0
     window_tokens: int = 384

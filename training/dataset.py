@@ -16,7 +16,7 @@ from data.themes import Theme
 from model.encoding import Encoder
 from model.lexicon import NOWHERE
 from model.network import IGNORE
-from model.ngrams import LONGEST
+from model.ngrams import NGRAM_COLUMNS
 from model.tags import spans_to_tags
 from training.silver import SilverParagraph
 
@@ -240,7 +240,7 @@ def collate(features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         return torch.tensor([[*row, *([fill] * (longest - len(row)))] for row in rows])
 
     said = np.tile(NOWHERE, (len(features), longest, 1))
-    ngrams = np.zeros((len(features), longest, LONGEST), np.int32)
+    ngrams = np.zeros((len(features), longest, NGRAM_COLUMNS), np.int32)
     for row, one in enumerate(features):
         said[row, : len(one["lexicon_ids"])] = one["lexicon_ids"]
         ngrams[row, : len(one["ngram_ids"])] = one["ngram_ids"]

@@ -27,7 +27,7 @@ from model.encoding import LEXICON, NGRAMS, TOKENIZER, Encoder, IntArray
 from model.errors import BundleError, LanmuError
 from model.lexicon import NOWHERE
 from model.network import LanmuModel
-from model.ngrams import LONGEST
+from model.ngrams import NGRAM_COLUMNS
 from model.session import Session, open_session
 from model.tags import spans_to_tags
 from training.base import load_network, save_network
@@ -35,6 +35,7 @@ from training.calibration import fit_calibrations, fit_tag_temperature
 from training.card import model_card
 from training.config import ConfigError, TrainConfig, config_from
 from training.labelling import BundleLabeller
+from training.linear_tags import transitions_of
 from training.runtime import TorchSession, reference_classifier
 from training.scoring import gold_themes, macro_f1, matched_spans, span_counts
 from training.train import BUNDLE_FOLDER, NETWORK_FOLDER, read_sets
@@ -103,8 +104,15 @@ def to_onnx(network: LanmuModel, path: Path) -> None:
     """
     network.config._attn_implementation = "eager"  # plain products, which every runtime knows how to fuse
     embeddings = network.bert.embeddings
-    for owner, name in ((embeddings, "word_embeddings"), (embeddings, "position_embeddings"), (network, "lexicon")):
-        if getattr(owner, name) is not None:
+    owners = (
+        (embeddings, "word_embeddings"),
+        (embeddings, "position_embeddings"),
+        (network, "lexicon"),
+        (network.linear_tags, "table"),
+        (network.linear_tags, "lexicon"),
+    )
+    for owner, name in owners:
+        if owner is not None and getattr(owner, name) is not None:
             setattr(owner, name, RowQuantizedEmbedding(getattr(owner, name)))
     example = torch.ones(2, 24, dtype=torch.int32)
     batch, length = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("length", min=2, max=network.config.max_position_embeddings)
@@ -113,7 +121,7 @@ def to_onnx(network: LanmuModel, path: Path) -> None:
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         torch.onnx.export(
             _Graph(network).eval(),
-            (example * 5, example, torch.from_numpy(np.tile(NOWHERE, (2, 24, 1))), torch.zeros(2, 24, LONGEST, dtype=torch.int32)),
+            (example * 5, example, torch.from_numpy(np.tile(NOWHERE, (2, 24, 1))), torch.zeros(2, 24, NGRAM_COLUMNS, dtype=torch.int32)),
             str(path),
             input_names=["input_ids", "attention_mask", "lexicon_ids", "ngram_ids"],
             output_names=["theme_logits", "tag_logits"],
@@ -265,12 +273,13 @@ def _build(
         shutil.copy(trained / file, folder / file)
     network = load_network(trained)
     save_network(network, folder, themes, torch.float16)
+    steps = transitions_of(network.linear_tags)
     neutral = tuple(Calibration() for _ in themes)
 
     def measured(session: Session) -> tuple[Figures, tuple[Calibration, ...], float]:
-        plain = reference_classifier(session, folder, themes, neutral, 1.0, window)
+        plain = reference_classifier(session, folder, themes, neutral, 1.0, window, steps)
         calibrations, temperature = fit(plain, dev)
-        return figures(reference_classifier(session, folder, themes, calibrations, temperature, window), dev), calibrations, temperature
+        return figures(reference_classifier(session, folder, themes, calibrations, temperature, window, steps), dev), calibrations, temperature
 
     reference, _, _ = measured(TorchSession(network))
     click.echo(f"fp32: themes macro-F1 {reference.theme_macro_f1:.4f}, departments F1 {reference.department_f1:.4f}")
@@ -290,7 +299,7 @@ def _build(
     }
     facts = {"parity": parity, "training": {"recipe": recipe, "records": len(records), "dev": len(dev), "minutes": about["minutes"]}}
     (folder / CARD).write_text(model_card(name, themes, calibrations, facts, _data(config)), encoding="utf-8")
-    return write_bundle(folder, name, themes, calibrations, temperature, *window, facts)
+    return write_bundle(folder, name, themes, calibrations, temperature, steps, *window, facts)
 
 
 def _data(config: TrainConfig) -> str:

@@ -16,7 +16,7 @@ from data.corpus import Record
 from data.themes import Theme
 from model.encoding import Encoder
 from model.network import LanmuModel, LinearThemes
-from model.ngrams import NgramIndex, ngram_hashes
+from model.ngrams import LONGEST, NgramIndex, ngram_hashes
 from training.metrics import UNKNOWN, FloatArray, IntArray
 from training.scoring import gold_themes
 
@@ -27,7 +27,7 @@ LEAST_LABELS = 5
 INVERSE_REGULARIZATION = 20.0
 
 
-def fit_linear(records: Sequence[Record], themes: Sequence[Theme], encoder: Encoder, most: int) -> tuple[NgramIndex, FloatArray]:
+def fit_linear(records: Sequence[Record], themes: Sequence[Theme], encoder: Encoder, most: int) -> tuple[npt.NDArray[np.uint64], FloatArray]:
     """List n-grams and fit a weight for each theme.
 
     Args:
@@ -35,7 +35,7 @@ def fit_linear(records: Sequence[Record], themes: Sequence[Theme], encoder: Enco
         most: How many n-grams to list: those whose weights move a score most.
 
     Returns:
-        The index of R n-grams, and ``[R + 1, T + 1]``: each row's weights and, last, the square it adds to a window's norm; row 0 is
+        The hashes of R n-grams, ascending, and ``[R + 1, T + 1]``: each row's weights and, last, the square it adds to a window's norm; row 0 is
         all zeros.
     """
     known = [record for record in records if record.themes is not None]
@@ -52,7 +52,7 @@ def fit_linear(records: Sequence[Record], themes: Sequence[Theme], encoder: Enco
     table = np.zeros((len(listed) + 1, len(themes) + 1))
     table[1:, :-1] = weights * inverse[:, None]
     table[1:, -1] = inverse**2
-    return NgramIndex(listed), table
+    return listed, table
 
 
 def _hashes(text: str, encoder: Encoder) -> npt.NDArray[np.uint64]:
@@ -88,7 +88,7 @@ def linear_logits(table: FloatArray, index: NgramIndex, texts: Sequence[str], en
     merged = []
     with torch.inference_mode():
         for encoding in encoder.encode(texts):
-            ids = [torch.from_numpy(index.ids(window.input_ids))[None] for window in encoding.windows]
+            ids = [torch.from_numpy(np.ascontiguousarray(index.ids(window.input_ids)[:, :LONGEST]))[None] for window in encoding.windows]
             merged.append(torch.stack([part(one)[0] for one in ids]).amax(dim=0))
     logits: FloatArray = torch.stack(merged).numpy().astype(np.float64)
     return logits

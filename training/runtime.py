@@ -14,6 +14,7 @@ from model.encoding import TOKENIZER
 from model.errors import BundleError
 from model.network import LanmuModel
 from model.session import Scores, Session
+from model.tags import NO_TRANSITIONS, Transitions
 
 
 class TorchSession:
@@ -37,7 +38,13 @@ class TorchSession:
 
 
 def reference_classifier(
-    session: Session, folder: Path, themes: Sequence[Theme], calibrations: Sequence[Calibration], tag_temperature: float, window: tuple[int, int]
+    session: Session,
+    folder: Path,
+    themes: Sequence[Theme],
+    calibrations: Sequence[Calibration],
+    tag_temperature: float,
+    window: tuple[int, int],
+    tag_transitions: Transitions = NO_TRANSITIONS,
 ) -> Classifier:
     """A classifier over a session, before there is a bundle.
 
@@ -51,5 +58,5 @@ def reference_classifier(
     """
     if not (folder / TOKENIZER).is_file():
         raise BundleError(f"no {TOKENIZER} in {folder}")
-    bundle = Bundle(folder, "unwritten", "unwritten", tuple(themes), tuple(calibrations), tag_temperature, window[0], window[1], {})
+    bundle = Bundle(folder, "unwritten", "unwritten", tuple(themes), tuple(calibrations), tag_temperature, tag_transitions, window[0], window[1], {})
     return Classifier(bundle, session)

@@ -29,11 +29,13 @@ from model.decoding import Calibration
 from model.encoding import NGRAMS, Encoder
 from model.errors import LanmuError
 from model.network import LanmuModel
+from model.ngrams import NgramIndex
 from training.base import load_network, new_network, save_network, save_tokenizer
 from training.config import ConfigError, TrainConfig, read_config
 from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, TrainingItems, collate, read_auxiliary, silver_features, to_dataset
 from training.hashed import read_hashed
 from training.linear import attach, fit_linear, linear_logits, scales
+from training.linear_tags import attach_tags, best_scale, fit_tags, linear_tag_logits
 from training.runtime import TorchSession, reference_classifier
 from training.scoring import gold_themes
 from training.silver import make_silver
@@ -193,29 +195,49 @@ def train(config: TrainConfig) -> Path:
     substitution = Substitution(records, config.substitute, config.seed) if config.substitute else None
     gold = ParagraphDataset(to_dataset(records), encoder, themes, substitution, auxiliary)
     run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear", clock)
-    if config.linear_ngrams and network.linear_themes is None:
-        add_linear_part(network, folder, records, dev, themes, encoder, config.linear_ngrams)
+    add_linear_parts(network, folder, records, dev, themes, encoder, config)
     save_network(network, folder, themes)
     about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round(clock.minutes, 1)}
     (folder / "training.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return folder
 
 
-def add_linear_part(
-    network: LanmuModel, folder: Path, records: Sequence[Record], dev: Sequence[Record], themes: Sequence[Theme], encoder: Encoder, ngrams: int
+def add_linear_parts(
+    network: LanmuModel,
+    folder: Path,
+    records: Sequence[Record],
+    dev: Sequence[Record],
+    themes: Sequence[Theme],
+    encoder: Encoder,
+    config: TrainConfig,
 ) -> None:
-    """Fit the theme head's linear part on ``records``, weigh it against the network on ``dev``, and put its n-grams into ``folder``."""
-    click.echo("linear part: fitting")
-    index, table = fit_linear(records, themes, encoder, ngrams)
+    """Fit the heads' linear parts on ``records``, weigh them against the network on ``dev``, and put their n-grams into ``folder``.
+
+    A part that is asked for and that the network does not have yet is made; the others stay as they are.
+    """
     texts = [record.text for record in dev]
     plain = reference_classifier(
         TorchSession(network), folder, themes, tuple(Calibration() for _ in themes), 1.0, (encoder.window_tokens, encoder.overlap_tokens)
     )
-    network_logits = np.stack([one.theme_logits for one in plain.score(texts)[1]]).astype(np.float64)
-    weights = scales(network_logits, linear_logits(table, index, texts, encoder), gold_themes(dev, themes))
-    click.echo("linear part: weights " + ", ".join(f"{theme.label} {weight:.2f}" for theme, weight in zip(themes, weights, strict=True)))
-    table[:, :-1] *= weights
-    attach(network, table)
+    encodings, scores = plain.score(texts)
+    index = NgramIndex.from_file(folder / NGRAMS)
+    if config.linear_ngrams and network.linear_themes is None:
+        click.echo("themes' linear part: fitting")
+        hashes, table = fit_linear(records, themes, encoder, config.linear_ngrams)
+        index = NgramIndex(hashes, index.departments)
+        network_logits = np.stack([one.theme_logits for one in scores]).astype(np.float64)
+        weights = scales(network_logits, linear_logits(table, index, texts, encoder), gold_themes(dev, themes))
+        click.echo("themes' linear part: weights " + ", ".join(f"{theme.label} {weight:.2f}" for theme, weight in zip(themes, weights, strict=True)))
+        table[:, :-1] *= weights
+        attach(network, table)
+    if config.tag_iterations and network.linear_tags is None:
+        click.echo("departments' linear part: fitting")
+        hashes, part = fit_tags(records, encoder, config.tag_iterations)
+        index = NgramIndex(index.themes, hashes)
+        own = [linear_tag_logits(part, index, encoding) for encoding in encodings]
+        scale, f1 = best_scale(dev, encodings, [one.tag_logits for one in scores], own, part)
+        click.echo(f"departments' linear part: {len(hashes)} n-grams, weight {scale:.2f}, F1 {f1:.4f}")
+        attach_tags(network, part, scale)
     index.save(folder / NGRAMS)
 
 
