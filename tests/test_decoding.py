@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from model.decoding import Calibration, ScoredSpan, best_tags, decode_spans, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoding
 from model.session import FloatArray
-from model.tags import TAGS, B, E, I, O
+from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O, Transitions, tags_to_spans
 from tests.fakes import fake_encoder
 
 LEGAL = re.compile("(O|S|BI*E)*")
@@ -77,6 +77,33 @@ def test_an_end_that_nothing_began_is_mended_at_the_least_cost() -> None:
     logits = np.zeros((4, 5), np.float32)
     logits[0, O], logits[1, I], logits[2, E], logits[3, O] = 3, 1, 3, 3
     assert text_of(best_tags(logits)) == "OBEO"  # giving up I costs 1, giving up E costs 3
+
+
+STEPS = (
+    (0.0, -4.4, 0.0, 0.0, -6.5),
+    (0.0, 0.0, -0.5, -4.8, 0.0),
+    (0.0, 0.0, 0.7, -1.5, 0.0),
+    (-4.2, -6.8, 0.0, 0.0, -6.5),
+    (-6.5, -6.5, 0.0, 0.0, -6.5),
+)
+"""Steps between tags as a random field learns them."""
+
+
+@pytest.mark.parametrize("steps", [STEPS, NO_TRANSITIONS], ids=["learnt", "none"])
+@pytest.mark.parametrize("seed", range(40))
+def test_looking_only_where_names_can_be_loses_none(seed: int, steps: Transitions) -> None:
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 4, (60, len(TAGS))).astype(np.float32)
+    logits[:, O] += random.choice([0.0, 3.0, 6.0, 9.0])
+    whole = [(first, last) for first, last in tags_to_spans(best_tags(logits, steps))]
+    assert [(span.start, span.end) for span in decode_spans(plain(60), logits, 1.0, steps)] == whole
+
+
+def test_steps_decide_where_tokens_do_not() -> None:
+    logits = sure_of("OBIEO", 1.0)
+    assert [(span.start, span.end) for span in decode_spans(plain(5), logits)] == [(1, 4)]
+    assert decode_spans(plain(5), logits, 1.0, STEPS) == []  # a name costs more steps than its tokens pay
+    assert [(span.start, span.end) for span in decode_spans(plain(5), 8 * logits, 1.0, STEPS)] == [(1, 4)]
 
 
 def test_nothing_has_no_tags_and_no_spans() -> None:
