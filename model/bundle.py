@@ -78,7 +78,7 @@ def read_bundle(path: Path) -> Bundle:
     """Open the bundle at ``path`` and check every file against the manifest.
 
     Raises:
-        BundleError: If it is missing, damaged, of a newer format, or its parts do not fit each other.
+        BundleError: If it is missing, damaged, of another format, or its parts do not fit each other.
     """
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def read_bundle(path: Path) -> Bundle:
     if type(found) is not int or found < 1:
         raise BundleError(f"bundle {path}: {MANIFEST} has no format_version")
     if found < FORMAT_VERSION:
-        raise BundleError(f"bundle {path}: format {found} is older than this lanmu reads ({FORMAT_VERSION}); train or export it again")
+        raise BundleError(f"bundle {path}: format {found} is older than this lanmu reads ({FORMAT_VERSION}); train it again")
     if found > FORMAT_VERSION:
         raise BundleError(f"bundle {path}: format {found} is newer than this lanmu reads ({FORMAT_VERSION}); update lanmu")
     try:

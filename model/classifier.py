@@ -37,7 +37,7 @@ class Classifier:
         """Open the bundle at ``path``.
 
         Raises:
-            BundleError: If the bundle is missing, damaged or of a newer format.
+            BundleError: If the bundle is missing, damaged or of another format.
             RuntimeUnavailableError: If no runtime, or not the one asked for, can run here.
         """
         bundle = read_bundle(path)

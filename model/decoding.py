@@ -114,13 +114,14 @@ def decode_spans(encoding: Encoding, logits: FloatArray, temperature: float = 1.
 def _stretches(logits: FloatArray, bonus: float) -> Iterator[tuple[int, int]]:
     """Where names can be: token ``(first, last + 1)``, with a token outside to either side where there is one.
 
-    A name pays only where its tokens' best tags, with at most ``bonus`` for each step, together score above outside. Tokens that no such
-    run holds are outside whatever is decided elsewhere; nine in ten are, and the decoder need not look at them.
+    A name of n tokens takes n + 1 steps, each of which adds at most ``bonus``; it pays only where these and its tokens' best tags together
+    score above outside. Tokens that no such run holds are outside whatever is decided elsewhere; nine in ten are, and the decoder need not
+    look at them.
     """
     if not len(logits):
         return
     gain = (np.delete(logits, O, axis=1).max(axis=1) - logits[:, O] + bonus).tolist()
-    if max(gain) < 0:
+    if max(gain) + bonus < 0:
         return
     count = len(gain)
     ahead = [0.0] * (count + 1)  # the most that a run gains which begins right here
@@ -128,7 +129,7 @@ def _stretches(logits: FloatArray, bonus: float) -> Iterator[tuple[int, int]]:
         ahead[i] = max(0.0, gain[i] + ahead[i + 1])
     before, first = 0.0, -1
     for i in range(count):
-        if before + gain[i] + ahead[i + 1] >= 0:
+        if before + gain[i] + ahead[i + 1] + bonus >= 0:
             first = i if first < 0 else first
         elif first >= 0:
             yield max(0, first - 1), i + 1

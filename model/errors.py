@@ -1,7 +1,7 @@
 """What can go wrong between text and labels. Each message says what was expected, what came, and where.
 
 LanmuError
-├── BundleError          the bundle is missing, damaged, of a newer format, or does not fit itself
+├── BundleError          the bundle is missing, damaged, of another format, or does not fit itself
 ├── RuntimeUnavailableError   no inference runtime can run here
 └── InputError           a document cannot be labelled as it was sent
 """

@@ -138,7 +138,7 @@ class LinearThemes(nn.Module):
 class LinearTags(nn.Module):
     """A linear-chain conditional random field over n-grams and the lexicon, fitted apart from the network and added to its tag logits.
 
-    It learns names and their edges from few paragraphs, exactly; the network learns what surrounds them (Lafferty et al., 2001; Huang
+    It learns names and their edges from few paragraphs; the network learns what surrounds them (Lafferty et al., 2001; Huang
     et al., 2015, add the two likewise). Each token's weights speak of itself and of :data:`REACH` neighbours to either side. The scores of
     steps between tags are not read here but by the decoder; they are kept with the weights. Training the network leaves all as it is.
     """

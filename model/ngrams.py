@@ -60,7 +60,7 @@ class NgramIndex:
         try:
             with np.load(path, allow_pickle=False) as file:
                 lists = {name: file[name] for name in ("themes", "departments")}
-        except (KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        except (KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: expected two lists of hashes, themes and departments ({error})") from error
         for name, hashes in lists.items():
             if hashes.dtype != np.uint64 or hashes.ndim != 1 or (hashes[1:] <= hashes[:-1]).any():

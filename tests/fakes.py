@@ -15,6 +15,7 @@ from model.bundle import Bundle
 from model.classifier import Classifier
 from model.decoding import Calibration
 from model.encoding import TOKENIZER, Encoder
+from model.lexicon import Lexicon
 from model.session import Scores
 from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O
 
@@ -63,9 +64,9 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def fake_encoder(window_tokens: int, overlap_tokens: int) -> Encoder:
+def fake_encoder(window_tokens: int, overlap_tokens: int, lexicon: Lexicon | None = None) -> Encoder:
     """The real encoder, a token a character."""
-    return Encoder(_tokenizer(), window_tokens, overlap_tokens)
+    return Encoder(_tokenizer(), window_tokens, overlap_tokens, lexicon)
 
 
 def fake_classifier(folder: Path) -> Classifier:

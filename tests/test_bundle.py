@@ -120,7 +120,7 @@ def test_every_file_is_needed_and_checked(folder: Path, name: str) -> None:
     ("found", "message"),
     [
         (FORMAT_VERSION + 1, f"format {FORMAT_VERSION + 1} is newer than this lanmu reads ({FORMAT_VERSION}); update lanmu"),
-        (1, f"format 1 is older than this lanmu reads ({FORMAT_VERSION}); train or export it again"),
+        (1, f"format 1 is older than this lanmu reads ({FORMAT_VERSION}); train it again"),
         (0, "has no format_version"),
         ("1", "has no format_version"),
         (True, "has no format_version"),

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from model.decoding import Calibration, ScoredSpan, best_tags, decode_spans, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoding
 from model.session import FloatArray
-from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O, Transitions, tags_to_spans
+from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O, S, Transitions, tags_to_spans
 from tests.fakes import fake_encoder
 
 LEGAL = re.compile("(O|S|BI*E)*")
@@ -97,6 +97,16 @@ def test_looking_only_where_names_can_be_loses_none(seed: int, steps: Transition
     logits[:, O] += random.choice([0.0, 3.0, 6.0, 9.0])
     whole = [(first, last) for first, last in tags_to_spans(best_tags(logits, steps))]
     assert [(span.start, span.end) for span in decode_spans(plain(60), logits, 1.0, steps)] == whole
+
+
+def test_a_name_that_only_its_two_steps_pay_for_is_found() -> None:
+    steps = np.zeros((len(TAGS), len(TAGS)))
+    steps[O, S] = steps[S, O] = 2.0
+    logits = np.full((5, len(TAGS)), -20.0, np.float32)
+    logits[:, O] = 0.0
+    logits[2, S] = -3.0
+    found = decode_spans(plain(5), logits, 1.0, tuple(map(tuple, steps.tolist())))
+    assert [(span.start, span.end) for span in found] == [(2, 3)]
 
 
 def test_steps_decide_where_tokens_do_not() -> None:

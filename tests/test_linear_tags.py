@@ -1,18 +1,21 @@
 """The linear part of the department head: fitted by CRFsuite, read by the network, decoded with its own steps."""
 
+from pathlib import Path
+
 import numpy as np
+import pycrfsuite
 import pytest
 import torch
 
 from data.corpus import Record, Span
-from model.decoding import decode_spans
+from model.decoding import best_tags, decode_spans
 from model.encoding import Encoder
-from model.lexicon import NOWHERE
-from model.network import LinearTags
+from model.lexicon import NOWHERE, Lexicon
+from model.network import REACH, LinearTags
 from model.ngrams import LONGEST, NgramIndex
 from model.tags import ALLOWED, TAGS, O, spans_to_tags
 from tests.fakes import fake_encoder
-from training.linear_tags import best_scale, fit_tags, linear_tag_logits, token_features, transitions_of
+from training.linear_tags import PARAMETERS, best_scale, fit_tags, linear_tag_logits, token_features, transitions_of
 
 NAMES = ("市教育局", "县公安局", "省财政厅", "区民政局")
 
@@ -26,7 +29,8 @@ def record(number: int, known: bool = True) -> Record:
 
 @pytest.fixture
 def encoder() -> Encoder:
-    return fake_encoder(64, 8)
+    """A token a character, and a lexicon that knows two endings."""
+    return fake_encoder(64, 8, Lexicon({"ending": ["局", "厅"]}))
 
 
 def found(part: LinearTags, hashes: np.ndarray, encoder: Encoder, text: str) -> list[str]:
@@ -41,23 +45,42 @@ def test_names_are_found_by_what_they_are_made_of(encoder: Encoder) -> None:
     assert found(part, hashes, encoder, "在午工厂答复群众") == []
 
 
-def test_the_network_adds_up_what_the_random_field_would(encoder: Encoder) -> None:
-    """Each token's logits are the sum of the weights of its features, as CRFsuite counts them."""
-    hashes, part = fit_tags([record(i) for i in range(300)], encoder, 60)
-    text = "又午县公安局发布"
-    (encoding,) = encoder.encode([text])
-    (window,) = encoding.windows
+def test_the_part_tags_as_crfsuite_does(encoder: Encoder, tmp_path: Path) -> None:
+    records = [record(i) for i in range(300)]
+    hashes, part = fit_tags(records, encoder, 60)
+    trainer = pycrfsuite.Trainer(algorithm="lbfgs", params={**PARAMETERS, "max_iterations": 60}, verbose=False)
+    for one in sorted(records, key=lambda one: not one.departments):
+        (encoding,) = encoder.encode([one.text])
+        tags, _ = spans_to_tags([(span.start, span.end) for span in one.departments or ()], encoding.offsets)
+        trainer.append(list(token_features(encoding.windows[0])), [TAGS[tag] for tag in tags])
+    trainer.train(str(tmp_path / "departments.crf"))
+    tagger = pycrfsuite.Tagger()
+    tagger.open(str(tmp_path / "departments.crf"))
+    for text in ("在午市公安局答复群众", "又午工厂发布通知", "日午县教育局", "省财政厅、区民政局答复群众", "于午县公安局发布通知市民政局答复"):
+        (encoding,) = encoder.encode([text])
+        logits = linear_tag_logits(part, NgramIndex(departments=hashes), encoding)
+        tagger.set(list(token_features(encoding.windows[0])))
+        assert [TAGS[tag] for tag in best_tags(logits, transitions_of(part))] == tagger.tag()
+
+
+def test_each_token_adds_up_the_weights_of_its_features(encoder: Encoder) -> None:
+    records = [record(i) for i in range(300)]
+    hashes, part = fit_tags(records, encoder, 60)
+    (encoding,) = encoder.encode(["又午县公安局发布"])
     logits = linear_tag_logits(part, NgramIndex(departments=hashes), encoding)
-    reach = (part.table.embedding_dim // len(TAGS)) // 2
-    table = part.table.weight.detach().numpy().reshape(len(hashes) + 1, -1, len(TAGS))
-    for row, features in zip(logits, token_features(window), strict=True):
+    weights = {"n": part.table.weight.detach().numpy(), "x": part.lexicon.weight.detach().numpy()}
+    used = set()
+    for row, features in zip(logits, token_features(encoding.windows[0]), strict=True):
         expected = part.bias.detach().numpy().copy()
-        for feature in features:
-            kind, place, number = feature.split(":")
-            at = np.searchsorted(hashes, np.uint64(number))
-            if kind == "n" and at < len(hashes) and hashes[at] == np.uint64(number):
-                expected += table[at + 1, int(place) + reach]
+        for kind, place, number in (feature.split(":") for feature in features):
+            at = int(np.searchsorted(hashes, np.uint64(number)))
+            listed = kind == "x" or (kind == "n" and at < len(hashes) and hashes[at] == np.uint64(number))
+            if listed:
+                said = weights[kind][int(number) if kind == "x" else at + 1].reshape(2 * REACH + 1, len(TAGS))[int(place) + REACH]
+                expected += said
+                used |= {kind} if said.any() else set()
         assert row == pytest.approx(expected, abs=1e-4)
+    assert used == {"n", "x"}
 
 
 def test_padding_and_unknown_departments_say_nothing(encoder: Encoder) -> None:

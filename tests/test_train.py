@@ -1,6 +1,7 @@
 """From annotated paragraphs to a network and on to a bundle: what is learnt, kept, refused and resumed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,19 @@ from data.themes import Theme, read_themes
 from model.batching import batches, distinct_windows
 from model.bundle import BUNDLED, NETWORK, SERVING, THEMES, read_bundle
 from model.classifier import Classifier
+from model.decoding import Calibration
 from model.encoding import LEXICON, NGRAMS, TOKENIZER, Encoder
 from model.errors import BundleError
+from model.network import LinearTags
+from model.ngrams import LONGEST, NgramIndex
+from model.tags import NO_TRANSITIONS
 from tests.tiny import starter_records, tiny_config, write_records
 from training.base import load_network, new_network
 from training.config import ConfigError
 from training.export import Figures, ParityError, RowQuantizedEmbedding, check_parity, export_run, to_onnx
 from training.labelling import BundleLabeller
-from training.runtime import TorchSession
+from training.linear_tags import transitions_of
+from training.runtime import TorchSession, reference_classifier
 from training.scoring import department_f1, macro_f1
 from training.train import Clock, command, train
 
@@ -69,7 +75,13 @@ def test_the_exported_graph_computes_what_the_network_does(tiny_run: Path, tmp_p
     network = load_network(tiny_run / "network")
     encoder = Encoder.from_folder(tiny_run / "network", 64, 16)
     windows, _ = distinct_windows(encoder.encode([record.text for record in starter_records(60)]))
-    planned = list(batches(windows, 200))
+    random = np.random.default_rng(3)
+    network.linear_tags, network.config.tag_ngram_rows = LinearTags(50), 50
+    for parameter in network.linear_tags.parameters():
+        parameter.data.normal_()
+    planned = [replace(batch, ngram_ids=np.minimum(batch.ngram_ids, 40)) for batch in batches(windows, 200)]
+    for batch in planned:
+        batch.ngram_ids[..., LONGEST:] = random.integers(0, 50, batch.ngram_ids[..., LONGEST:].shape)
     expected = TorchSession(network).run(planned)
     to_onnx(network, tmp_path / "network.onnx")
     session = InferenceSession(str(tmp_path / "network.onnx"), providers=["CPUExecutionProvider"])
@@ -101,6 +113,32 @@ def test_a_known_theme_keeps_its_weights_beside_a_new_one(tiny_run: Path, tmp_pa
     assert after.theme_logits.shape == (1, len(known) + 1)
     np.testing.assert_allclose(after.theme_logits[:, 1:], before.theme_logits, atol=1e-5)
     np.testing.assert_allclose(after.tag_logits, before.tag_logits, atol=1e-5)
+
+
+def test_linear_parts_are_fitted_weighed_and_kept_by_what_goes_on(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    records = write_records(tmp_path / "records.jsonl", starter_records(60))
+    first = train(tiny_config(tiny_checkpoint, tmp_path / "first", records, dev=(str(records),), max_steps=2, tag_iterations=40))
+    network = load_network(first)
+    assert network.linear_themes is None
+    assert network.linear_tags is not None
+    steps = transitions_of(network.linear_tags)
+    assert steps != NO_TRANSITIONS
+    assert len(NgramIndex.from_file(first / NGRAMS).departments) == network.config.tag_ngram_rows - 1
+    calibrations = tuple(Calibration() for _ in read_themes())
+    classifier = reference_classifier(TorchSession(network), first, read_themes(), calibrations, 1.0, (64, 16), steps)
+    assert department_f1(starter_records(60), BundleLabeller(classifier).label(starter_records(60))) > 0.9  # two steps taught the network nothing
+
+    second = load_network(
+        train(tiny_config(first, tmp_path / "second", records, dev=(str(records),), max_steps=1, linear_ngrams=200, tag_iterations=40))
+    )
+    assert second.linear_themes is not None
+    assert second.linear_tags is not None
+    assert torch.equal(second.linear_tags.table.weight, network.linear_tags.table.weight)
+    assert transitions_of(second.linear_tags) == steps
+
+    NgramIndex(departments=np.array([1, 2, 3], np.uint64)).save(first / NGRAMS)
+    with pytest.raises(BundleError, match=r"ngrams\.npz: expected \d+ n-grams for the departments' linear part, got 3"):
+        train(tiny_config(first, tmp_path / "third", records, max_steps=1))
 
 
 def test_the_lowest_layers_of_a_base_are_kept(tiny_checkpoint: Path) -> None:

@@ -134,6 +134,21 @@ def load_network(folder: Path) -> LanmuModel:
     return new_network(str(folder), themes)
 
 
+def check_ngrams(network: LanmuModel, folder: Path) -> None:
+    """Hold the network's linear parts against the n-grams that ``folder`` lists.
+
+    Raises:
+        BundleError: If a part has another number of rows than n-grams are listed for it: it would read the wrong ones, or none.
+    """
+    index = NgramIndex.from_file(folder / NGRAMS)
+    for head, rows, listed in (
+        ("themes", network.config.ngram_rows, index.themes),
+        ("departments", network.config.tag_ngram_rows, index.departments),
+    ):
+        if max(0, rows - 1) != len(listed):
+            raise BundleError(f"{folder / NGRAMS}: expected {max(0, rows - 1)} n-grams for the {head}' linear part, got {len(listed)}")
+
+
 def is_bundle(base: str) -> bool:
     """Whether ``base`` is a bundle's folder."""
     return (Path(base) / MANIFEST).is_file()

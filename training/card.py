@@ -26,7 +26,8 @@ def model_card(name: str, themes: Sequence[Theme], calibrations: Sequence[Calibr
     return f"""# Model card: lanmu bundle `{name}`
 
 Labels paragraphs of Chinese news with themes and marks the names of Chinese party, state, military and people's organs.
-A small Chinese BERT with two heads, int8 for serving. Licence of the weights: Apache-2.0.
+A small Chinese BERT with two heads, and linear models over n-grams beside them where the recipe asks for such; int8 for serving.
+Licence of the weights: Apache-2.0.
 
 ## Intended use
 

@@ -16,7 +16,6 @@ from data.themes import Theme
 from model.encoding import Encoder
 from model.lexicon import NOWHERE
 from model.network import IGNORE
-from model.ngrams import NGRAM_COLUMNS
 from model.tags import spans_to_tags
 from training.silver import SilverParagraph
 
@@ -71,7 +70,6 @@ def window_features(record: Record, encoder: Encoder, themes: Sequence[Theme]) -
         {
             "input_ids": window.input_ids.tolist(),
             "lexicon_ids": window.lexicon_ids,
-            "ngram_ids": window.ngram_ids,
             "theme_labels": theme_labels,
             "tag_labels": [IGNORE, *tags[window.start : window.start + window.tokens], IGNORE],
         }
@@ -164,7 +162,6 @@ def silver_features(paragraphs: Iterable[SilverParagraph], encoder: Encoder) -> 
                 {
                     "input_ids": window.input_ids.tolist(),
                     "lexicon_ids": window.lexicon_ids,
-                    "ngram_ids": window.ngram_ids,
                     "theme_labels": list(paragraph.themes),
                     "tag_labels": [IGNORE, *tags, IGNORE],
                 }
@@ -216,7 +213,6 @@ def read_auxiliary(paths: Iterable[Path], encoder: Encoder, themes: int, limit: 
             {
                 "input_ids": window.input_ids.tolist(),
                 "lexicon_ids": window.lexicon_ids,
-                "ngram_ids": window.ngram_ids,
                 "theme_labels": [IGNORE] * themes,
                 "tag_labels": [IGNORE] * len(window),
                 "auxiliary_labels": [IGNORE, *labels, IGNORE],
@@ -230,7 +226,6 @@ def collate(features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
 
     Returns:
         ``input_ids``, ``attention_mask``, ``tag_labels``, ``auxiliary_labels`` ``[B, L]``, ``lexicon_ids`` ``[B, L, C]``,
-        ``ngram_ids`` ``[B, L, N]``,
         ``theme_labels`` ``[B, T]``.
     """
     longest = max(len(one["input_ids"]) for one in features)
@@ -240,16 +235,13 @@ def collate(features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         return torch.tensor([[*row, *([fill] * (longest - len(row)))] for row in rows])
 
     said = np.tile(NOWHERE, (len(features), longest, 1))
-    ngrams = np.zeros((len(features), longest, NGRAM_COLUMNS), np.int32)
     for row, one in enumerate(features):
         said[row, : len(one["lexicon_ids"])] = one["lexicon_ids"]
-        ngrams[row, : len(one["ngram_ids"])] = one["ngram_ids"]
     mask = [[1] * len(one["input_ids"]) + [0] * (longest - len(one["input_ids"])) for one in features]
     return {
         "input_ids": padded("input_ids", 0),
         "attention_mask": torch.tensor(mask),
         "lexicon_ids": torch.from_numpy(said),
-        "ngram_ids": torch.from_numpy(ngrams),
         "theme_labels": torch.tensor([one["theme_labels"] for one in features]),
         "tag_labels": padded("tag_labels", IGNORE),
         "auxiliary_labels": padded("auxiliary_labels", IGNORE),

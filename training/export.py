@@ -30,7 +30,7 @@ from model.network import LanmuModel
 from model.ngrams import NGRAM_COLUMNS
 from model.session import Session, open_session
 from model.tags import spans_to_tags
-from training.base import load_network, save_network
+from training.base import check_ngrams, load_network, save_network
 from training.calibration import fit_calibrations, fit_tag_temperature
 from training.card import model_card
 from training.config import ConfigError, TrainConfig, config_from
@@ -38,7 +38,7 @@ from training.labelling import BundleLabeller
 from training.linear_tags import transitions_of
 from training.runtime import TorchSession, reference_classifier
 from training.scoring import gold_themes, macro_f1, matched_spans, span_counts
-from training.train import BUNDLE_FOLDER, NETWORK_FOLDER, read_sets
+from training.train import BUNDLE_FOLDER, NETWORK_FOLDER, TRAINING, read_sets
 
 MOST_LOST_POINTS = 0.5
 """Points of F1, of themes or departments, that quantization may cost; beyond it nothing is written."""
@@ -240,9 +240,9 @@ def export_run(run: Path, output: Path | None = None, name: str = "small", runti
     """
     trained = run / NETWORK_FOLDER
     try:
-        about = json.loads((trained / "training.json").read_text(encoding="utf-8"))
+        about = json.loads((trained / TRAINING).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BundleError(f"{run} holds no finished training: {NETWORK_FOLDER}/training.json is missing") from None
+        raise BundleError(f"{run} holds no finished training: {NETWORK_FOLDER}/{TRAINING} is missing") from None
     config = config_from(about["config"])
     themes = read_themes(trained / "themes.toml")
     records, dev = read_sets(config, themes)
@@ -272,6 +272,7 @@ def _build(
     for file in (TOKENIZER, LEXICON, NGRAMS):
         shutil.copy(trained / file, folder / file)
     network = load_network(trained)
+    check_ngrams(network, trained)
     save_network(network, folder, themes, torch.float16)
     steps = transitions_of(network.linear_tags)
     neutral = tuple(Calibration() for _ in themes)

@@ -21,24 +21,25 @@ from model.lexicon import LEXICON_ROWS, NOWHERE
 from model.network import REACH, LanmuModel, LinearTags
 from model.ngrams import LONGEST, NgramIndex, ngram_hashes
 from model.session import FloatArray
-from model.tags import ALLOWED, TAGS, O, Transitions, spans_to_tags
+from model.tags import ALLOWED, NO_TRANSITIONS, TAGS, O, Transitions, spans_to_tags
 from training.spans import match_spans
 
 PARAMETERS = {"c1": 0.05, "c2": 0.02, "feature.possible_transitions": False}
 """L1 and L2 regularization (elastic net), and only steps between tags that were seen."""
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Weights of the part against the network that are tried."""
-_LEXICON_REACH = 2
-# From where, before a token, an n-gram of 1, 2, 3, … tokens may begin, and to where: it touches the token or stands within REACH of it.
-_BEGINS = ((-3, 3), (-3, 2), (-3, 1), (-3, 0))
+_LEXICON_REACH = 2  # at most REACH
+# Where, counted from a token, an n-gram of 1, 2, 3, … tokens may begin: the whole of it stands within REACH.
+_BEGINS = tuple((-REACH, REACH - size) for size in range(LONGEST))
 
 
-def fit_tags(records: Sequence[Record], encoder: Encoder, iterations: int) -> tuple[npt.NDArray[np.uint64], LinearTags]:
+def fit_tags(records: Sequence[Record], encoder: Encoder, iterations: int, seed: int = 42) -> tuple[npt.NDArray[np.uint64], LinearTags]:
     """Fit the part.
 
     Args:
         records: Annotated paragraphs. All that name a department and take one window are read, and at most half as many that name none.
         iterations: Of L-BFGS, at most.
+        seed: Draws those that name none.
 
     Returns:
         The hashes of R n-grams, ascending, and the part, with R + 1 rows; its step from outside to outside scores 0.
@@ -46,7 +47,7 @@ def fit_tags(records: Sequence[Record], encoder: Encoder, iterations: int) -> tu
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", params={**PARAMETERS, "max_iterations": iterations}, verbose=False)
     named = [record for record in records if record.departments]
     nameless = [record for record in records if record.departments == ()]
-    nameless = random.Random(len(nameless)).sample(nameless, min(len(nameless), (len(named) + 1) // 2))
+    nameless = random.Random(seed).sample(nameless, min(len(nameless), (len(named) + 1) // 2))
     for record in tqdm([*named, *nameless], desc="departments' linear part: features", unit=" paragraphs", disable=None):
         (encoding,) = encoder.encode([record.text])
         if len(encoding.windows) == 1 and len(encoding.offsets):
@@ -82,7 +83,10 @@ def fit_tags(records: Sequence[Record], encoder: Encoder, iterations: int) -> tu
 
 
 def token_features(window: Window) -> Iterator[list[str]]:
-    """Each token's features, special tokens left out: ``kind:place:number``, of an n-gram (n) or of what the lexicon says (x)."""
+    """Each token's features, special tokens left out: ``kind:place:number``, of an n-gram (n) or of what the lexicon says (x).
+
+    A place is counted from the token, negative before it.
+    """
     length = len(window.input_ids)
     grams = [[str(number) if number else "" for number in row] for row in ngram_hashes(window.input_ids).tolist()]
     said = [[str(number) for number, nothing in zip(row, NOWHERE.tolist(), strict=True) if number != nothing] for row in window.lexicon_ids.tolist()]
@@ -101,7 +105,7 @@ def token_features(window: Window) -> Iterator[list[str]]:
 def transitions_of(part: LinearTags | None, scale: float = 1.0) -> Transitions:
     """The scores of steps between tags, for the decoder; all 0 where there is no part."""
     if part is None:
-        return tuple((0.0,) * len(TAGS) for _ in TAGS)
+        return NO_TRANSITIONS
     return tuple(tuple(round(scale * float(value), 4) for value in row) for row in part.transitions)
 
 

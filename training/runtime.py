@@ -50,8 +50,9 @@ def reference_classifier(
 
     Args:
         session: The network, or its exported weights.
-        folder: Where ``tokenizer.json`` lies.
+        folder: Where tokenizer, lexicon and n-grams lie.
         window: Longest window and overlap, in tokens.
+        tag_transitions: What steps between the department head's tags add.
 
     Raises:
         BundleError: If there is no tokenizer in ``folder``.

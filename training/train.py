@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,13 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from data.corpus import Corpus, Record, read_corpus, record_to_json
 from data.themes import Theme, read_themes
-from model.bundle import NETWORK
+from model.bundle import NETWORK, read_bundle
 from model.decoding import Calibration
 from model.encoding import NGRAMS, Encoder
 from model.errors import LanmuError
 from model.network import LanmuModel
 from model.ngrams import NgramIndex
-from training.base import load_network, new_network, save_network, save_tokenizer
+from training.base import check_ngrams, is_bundle, load_network, new_network, save_network, save_tokenizer
 from training.config import ConfigError, TrainConfig, read_config
 from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, TrainingItems, collate, read_auxiliary, silver_features, to_dataset
 from training.hashed import read_hashed
@@ -44,6 +44,7 @@ from training.splits import split
 LOG = logging.getLogger("lanmu")
 NETWORK_FOLDER = "network"
 BUNDLE_FOLDER = "bundle"
+TRAINING = "training.json"
 
 
 class ByLength(LengthGroupedSampler):
@@ -171,6 +172,9 @@ def train(config: TrainConfig) -> Path:
     themes = read_themes(Path(config.themes) if config.themes else None)
     records, dev = read_sets(config, themes)
     claim(output, config, records)
+    (output / NETWORK_FOLDER / TRAINING).unlink(missing_ok=True)  # what stands there is not whole until this training is done
+    if is_bundle(config.base):
+        read_bundle(Path(config.base))
     folder = output / NETWORK_FOLDER
     save_tokenizer(config.base, folder)
     encoder = Encoder.from_folder(folder, config.window_tokens, config.overlap_tokens)
@@ -185,6 +189,7 @@ def train(config: TrainConfig) -> Path:
         auxiliary_tags=len(AUXILIARY_TAGS) if auxiliary else 0,
         theme_loss_weight=config.theme_loss_weight,
     )
+    check_ngrams(network, folder)
     silver_done = output / "silver" / "network"
     if config.raw_paragraphs and (silver_done / NETWORK).is_file():
         network.load_state_dict(load_network(silver_done).state_dict(), strict=False)
@@ -198,7 +203,7 @@ def train(config: TrainConfig) -> Path:
     add_linear_parts(network, folder, records, dev, themes, encoder, config)
     save_network(network, folder, themes)
     about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round(clock.minutes, 1)}
-    (folder / "training.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / TRAINING).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return folder
 
 
@@ -215,13 +220,17 @@ def add_linear_parts(
 
     A part that is asked for and that the network does not have yet is made; the others stay as they are.
     """
+    wants_themes = bool(config.linear_ngrams) and network.linear_themes is None
+    wants_tags = bool(config.tag_iterations) and network.linear_tags is None
+    if not wants_themes and not wants_tags:
+        return
     texts = [record.text for record in dev]
     plain = reference_classifier(
         TorchSession(network), folder, themes, tuple(Calibration() for _ in themes), 1.0, (encoder.window_tokens, encoder.overlap_tokens)
     )
     encodings, scores = plain.score(texts)
     index = NgramIndex.from_file(folder / NGRAMS)
-    if config.linear_ngrams and network.linear_themes is None:
+    if wants_themes:
         click.echo("themes' linear part: fitting")
         hashes, table = fit_linear(records, themes, encoder, config.linear_ngrams)
         index = NgramIndex(hashes, index.departments)
@@ -230,14 +239,15 @@ def add_linear_parts(
         click.echo("themes' linear part: weights " + ", ".join(f"{theme.label} {weight:.2f}" for theme, weight in zip(themes, weights, strict=True)))
         table[:, :-1] *= weights
         attach(network, table)
-    if config.tag_iterations and network.linear_tags is None:
+    if wants_tags:
         click.echo("departments' linear part: fitting")
-        hashes, part = fit_tags(records, encoder, config.tag_iterations)
-        index = NgramIndex(index.themes, hashes)
-        own = [linear_tag_logits(part, index, encoding) for encoding in encodings]
+        hashes, part = fit_tags(records, encoder, config.tag_iterations, config.seed)
+        own = [linear_tag_logits(part, NgramIndex(departments=hashes), encoding) for encoding in encodings]
         scale, f1 = best_scale(dev, encodings, [one.tag_logits for one in scores], own, part)
         click.echo(f"departments' linear part: {len(hashes)} n-grams, weight {scale:.2f}, F1 {f1:.4f}")
-        attach_tags(network, part, scale)
+        if scale:
+            attach_tags(network, part, scale)
+            index = NgramIndex(index.themes, hashes)
     index.save(folder / NGRAMS)
 
 
@@ -253,9 +263,11 @@ def claim(output: Path, config: TrainConfig, records: Sequence[Record]) -> None:
     """
     digest = hashlib.sha256(json.dumps([record_to_json(record) for record in records], ensure_ascii=False, sort_keys=True).encode()).hexdigest()
     now = json.loads(json.dumps({name: value for name, value in asdict(config).items() if name not in FREE_KEYS} | {"paragraphs": digest}))
+    # A key that is newer than the note had its default then.
+    defaults = json.loads(json.dumps({one.name: one.default for one in fields(config) if one.default is not MISSING and one.name not in FREE_KEYS}))
     note = output / "training-of.json"
     if note.is_file():
-        before = json.loads(note.read_text(encoding="utf-8"))
+        before = defaults | json.loads(note.read_text(encoding="utf-8"))
         if changed := sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name)):
             raise ConfigError(f"{output} holds a training with other {', '.join(changed)}: name another folder in key 'output', or remove that one")
     else:
