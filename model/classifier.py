@@ -3,7 +3,7 @@
 HTTP, batch, cluster and evaluation all call it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from data.records import Department, Document, LabelledDocument, LabelledParagraph, Paragraph, ThemeScore
 from model.batching import batches, distinct_windows
 from model.bundle import BUNDLED, SERVING, Bundle, read_bundle
-from model.decoding import ScoredSpan, decode_spans, merge_tag_logits, merge_theme_logits
+from model.decoding import ScoredSpan, decode_all, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoder, Encoding
 from model.linking import link
 from model.session import Scores, Session, open_session
@@ -46,8 +46,11 @@ class Classifier:
     def label(self, documents: Sequence[Document]) -> list[LabelledDocument]:
         """Label documents, in their order. What stands in several of them is computed once."""
         texts = [paragraph.text for document in documents for paragraph in document.paragraphs]
-        scored = iter(zip(*self.score(texts), strict=True))
-        return [self._document(document, [next(scored) for _ in document.paragraphs]) for document in documents]
+        encodings, scores = self.score(texts)
+        tag_logits = [one.tag_logits for one in scores]
+        spans = decode_all(encodings, tag_logits, self.bundle.tag_temperature, self.bundle.tag_transitions)
+        found = iter(zip(encodings, scores, spans, strict=True))
+        return [self._document(document, [next(found) for _ in document.paragraphs]) for document in documents]
 
     def score(self, texts: Sequence[str]) -> tuple[list[Encoding], list[Scores]]:
         """Encode and score paragraphs: of each its encoding and, windows merged, theme logits ``[T]`` and tag logits ``[N, K]``."""
@@ -66,11 +69,7 @@ class Classifier:
             )
         return encodings, merged
 
-    def _document(self, document: Document, scored: Iterable[tuple[Encoding, Scores]]) -> LabelledDocument:
-        found = [
-            (encoding, scores, decode_spans(encoding, scores.tag_logits, self.bundle.tag_temperature, self.bundle.tag_transitions))
-            for encoding, scores in scored
-        ]
+    def _document(self, document: Document, found: Sequence[tuple[Encoding, Scores, list[ScoredSpan]]]) -> LabelledDocument:
         names = link(document, [[(span.start, span.end) for span in spans] for _, _, spans in found])
         paragraphs = tuple(
             LabelledParagraph(

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from model.encoding import Encoding
 from model.session import FloatArray
-from model.tags import ALLOWED, MAY_END, MAY_START, NO_TRANSITIONS, O, Transitions, tags_to_spans
+from model.tags import ALLOWED, MAY_END, MAY_START, NO_TRANSITIONS, TAGS, O, Transitions, tags_to_spans
 
 _NEVER = np.float32(-1e9)
 
@@ -73,63 +74,113 @@ def merge_tag_logits(encoding: Encoding, windows: Sequence[FloatArray]) -> Float
     return merged
 
 
+def decode_spans(encoding: Encoding, logits: FloatArray, temperature: float = 1.0, transitions: Transitions = NO_TRANSITIONS) -> list[ScoredSpan]:
+    """Department spans of one paragraph; see :func:`decode_all`."""
+    return decode_all([encoding], [logits], temperature, transitions)[0]
+
+
+def decode_all(
+    encodings: Sequence[Encoding], logits: Sequence[FloatArray], temperature: float = 1.0, transitions: Transitions = NO_TRANSITIONS
+) -> list[list[ScoredSpan]]:
+    """Department spans of paragraphs, each by ``start``.
+
+    Args:
+        encodings: Of each paragraph, its N tokens.
+        logits: Of each, ``[N, K]``, merged.
+        temperature: Divides logits and steps before the probabilities that scores come from (Guo et al., 2017).
+        transitions: What steps between tags add, against the 0 of that from outside to outside.
+    """
+    steps = np.where(ALLOWED, np.asarray(transitions, np.float32), _NEVER)
+    places = [(i, first, last) for i, one in enumerate(logits) for first, last in _stretches(one, steps)]
+    spans: list[list[ScoredSpan]] = [[] for _ in logits]
+    if not places:
+        return spans
+    cut, present = _padded([logits[i][first:last] for i, first, last in places])
+    scores = _marginals(cut / temperature, present, np.where(ALLOWED, steps / temperature, _NEVER))
+    for (i, begin, end), tags, probability in zip(places, _viterbi(cut, present, steps), scores, strict=True):
+        for first, last in tags_to_spans(tags[: end - begin]):
+            score = float(probability[np.arange(first, last), tags[first:last]].min())
+            offsets = encodings[i].offsets
+            spans[i].append(ScoredSpan(int(offsets[begin + first][0]), int(offsets[begin + last - 1][1]), min(1.0, score)))
+    return spans
+
+
 def best_tags(logits: FloatArray, transitions: Transitions = NO_TRANSITIONS) -> list[int]:
     """The best legal tag sequence for ``[N, K]`` logits (Viterbi, 1967, over the scheme's legal steps)."""
     if not len(logits):
         return []
-    steps = np.where(ALLOWED, np.asarray(transitions, np.float32), _NEVER)
-    best = np.where(MAY_START, logits[0], _NEVER)
+    cut, present = _padded([logits])
+    return _viterbi(cut, present, np.where(ALLOWED, np.asarray(transitions, np.float32), _NEVER))[0]
+
+
+def _padded(rows: Sequence[FloatArray]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """``[S, L, K]`` of S stretches, and ``[S, L]`` where they have tokens."""
+    longest = max(map(len, rows))
+    cut = np.zeros((len(rows), longest, len(TAGS)), np.float32)
+    present = np.zeros((len(rows), longest), np.bool_)
+    for i, row in enumerate(rows):
+        cut[i, : len(row)], present[i, : len(row)] = row, True
+    return cut, present
+
+
+def _viterbi(logits: FloatArray, present: npt.NDArray[np.bool_], steps: FloatArray) -> list[list[int]]:
+    best = np.where(MAY_START, logits[:, 0], _NEVER)
     back = []
-    for row in logits[1:]:
-        candidates = best[:, None] + steps
-        back.append(candidates.argmax(axis=0))
-        best = candidates.max(axis=0) + row
-    tags = [int(np.where(MAY_END, best, 2 * _NEVER).argmax())]
+    for i in range(1, logits.shape[1]):
+        candidates = best[:, :, None] + steps
+        here = present[:, i, None]
+        back.append(np.where(here, candidates.argmax(axis=1), np.arange(len(TAGS))))
+        best = np.where(here, candidates.max(axis=1) + logits[:, i], best)
+    tags = np.where(MAY_END, best, 2 * _NEVER).argmax(axis=1)
+    path = [tags]
     for pointers in reversed(back):
-        tags.append(int(pointers[tags[-1]]))
-    return tags[::-1]
+        tags = pointers[np.arange(len(tags)), tags]
+        path.append(tags)
+    return [sequence[: int(own.sum())] for sequence, own in zip(np.stack(path[::-1], axis=1).tolist(), present, strict=True)]
 
 
-def decode_spans(encoding: Encoding, logits: FloatArray, temperature: float = 1.0, transitions: Transitions = NO_TRANSITIONS) -> list[ScoredSpan]:
-    """Department spans of a paragraph.
-
-    Args:
-        encoding: The paragraph's N tokens.
-        logits: ``[N, K]``, merged.
-        temperature: Divides the logits before the softmax that scores come from (Guo et al., 2017).
-        transitions: What steps between tags add, against the 0 of that from outside to outside.
-    """
-    spans = []
-    for begin, end in _stretches(logits, max(0.0, *map(max, transitions))):
-        tags = best_tags(logits[begin:end], transitions)
-        for first, last in tags_to_spans(tags):
-            inside = logits[begin + first : begin + last].astype(np.float64) / temperature
-            inside -= inside.max(axis=1, keepdims=True)
-            probability = np.exp(inside) / np.exp(inside).sum(axis=1, keepdims=True)
-            score = probability[np.arange(last - first), tags[first:last]].min()
-            spans.append(ScoredSpan(int(encoding.offsets[begin + first][0]), int(encoding.offsets[begin + last - 1][1]), float(score)))
-    return spans
+def _marginals(logits: FloatArray, present: npt.NDArray[np.bool_], steps: FloatArray) -> FloatArray:
+    """``[S, L, K]`` probability of each token's tags over all legal sequences (the forward-backward algorithm)."""
+    count = logits.shape[1]
+    forward = np.empty(logits.shape, np.float64)
+    forward[:, 0] = np.where(MAY_START, logits[:, 0], _NEVER)
+    for i in range(1, count):
+        forward[:, i] = np.where(present[:, i, None], _log_sum(forward[:, i - 1, :, None] + steps, 1) + logits[:, i], forward[:, i - 1])
+    backward = np.empty(logits.shape, np.float64)
+    backward[:, -1] = np.where(MAY_END, 0.0, _NEVER)
+    for i in range(count - 2, -1, -1):
+        ahead = _log_sum(steps + (logits[:, i + 1] + backward[:, i + 1])[:, None, :], 2)
+        backward[:, i] = np.where(present[:, i + 1, None], ahead, backward[:, i + 1])
+    both = forward + backward
+    marginals: FloatArray = np.exp(both - _log_sum(both, 2)[:, :, None])
+    return marginals
 
 
-def _stretches(logits: FloatArray, bonus: float) -> Iterator[tuple[int, int]]:
+def _log_sum(values: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.floating]:
+    most = values.max(axis=axis, keepdims=True)
+    total: npt.NDArray[np.floating] = np.log(np.exp(values - most).sum(axis=axis)) + most.squeeze(axis)
+    return total
+
+
+def _stretches(logits: FloatArray, steps: FloatArray) -> Iterator[tuple[int, int]]:
     """Where names can be: token ``(first, last + 1)``, with a token outside to either side where there is one.
 
-    A name of n tokens takes n + 1 steps, each of which adds at most ``bonus``; it pays only where these and its tokens' best tags together
-    score above outside. Tokens that no such run holds are outside whatever is decided elsewhere; nine in ten are, and the decoder need not
-    look at them.
+    Tokens that are not outside stand in runs. A run of n tokens takes a step in, n - 1 steps within and a step out, each at most as good as
+    the best of its kind; at the paragraph's ends there is none in or out. It pays only where these and its tokens' best tags together score
+    above outside. Tokens that no such run holds are outside whatever is decided elsewhere; nine in ten are, and need no further look.
     """
     if not len(logits):
         return
-    gain = (np.delete(logits, O, axis=1).max(axis=1) - logits[:, O] + bonus).tolist()
-    if max(gain) + bonus < 0:
-        return
-    count = len(gain)
-    ahead = [0.0] * (count + 1)  # the most that a run gains which begins right here
+    inside = [tag for tag in range(len(TAGS)) if tag != O]
+    step_in, step_out, within = float(steps[O, inside].max()), float(steps[inside, O].max()), float(steps[np.ix_(inside, inside)].max())
+    gain = (logits[:, inside].max(axis=1) - logits[:, O] + within).tolist()
+    whole, count = step_in + step_out - within, len(gain)
+    ahead = [0.0] * count + [max(0.0, -step_out)]  # the most that a run gains which begins right here
     for i in range(count - 1, -1, -1):
         ahead[i] = max(0.0, gain[i] + ahead[i + 1])
-    before, first = 0.0, -1
+    before, first = max(0.0, -step_in), -1
     for i in range(count):
-        if before + gain[i] + ahead[i + 1] + bonus >= 0:
+        if before + gain[i] + ahead[i + 1] + whole >= 0:
             first = i if first < 0 else first
         elif first >= 0:
             yield max(0, first - 1), i + 1

@@ -18,6 +18,14 @@ from model.session import FloatArray
 from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O, S, Transitions, tags_to_spans
 from tests.fakes import fake_encoder
 
+STEPS = (
+    (0.0, -4.4, 0.0, 0.0, -6.5),
+    (0.0, 0.0, -0.5, -4.8, 0.0),
+    (0.0, 0.0, 0.7, -1.5, 0.0),
+    (-4.2, -6.8, 0.0, 0.0, -6.5),
+    (-6.5, -6.5, 0.0, 0.0, -6.5),
+)
+"""Steps between tags as a random field learns them."""
 LEGAL = re.compile("(O|S|BI*E)*")
 LOGITS = st.integers(-40, 40).map(lambda tenths: np.float32(tenths / 4))
 
@@ -79,16 +87,6 @@ def test_an_end_that_nothing_began_is_mended_at_the_least_cost() -> None:
     assert text_of(best_tags(logits)) == "OBEO"  # giving up I costs 1, giving up E costs 3
 
 
-STEPS = (
-    (0.0, -4.4, 0.0, 0.0, -6.5),
-    (0.0, 0.0, -0.5, -4.8, 0.0),
-    (0.0, 0.0, 0.7, -1.5, 0.0),
-    (-4.2, -6.8, 0.0, 0.0, -6.5),
-    (-6.5, -6.5, 0.0, 0.0, -6.5),
-)
-"""Steps between tags as a random field learns them."""
-
-
 @pytest.mark.parametrize("steps", [STEPS, NO_TRANSITIONS], ids=["learnt", "none"])
 @pytest.mark.parametrize("seed", range(40))
 def test_looking_only_where_names_can_be_loses_none(seed: int, steps: Transitions) -> None:
@@ -138,13 +136,19 @@ def test_a_span_is_as_sure_as_its_least_sure_token_and_temperature_cools_it() ->
     logits = sure_of("OBIEO")
     logits[2] = sure_of("I", 2.0)[0]
 
-    def softmax(logit: float) -> float:
-        return float(np.exp(logit) / (np.exp(logit) + 4))
+    def score(temperature: float, steps: FloatArray) -> float:
+        """The least probability of a tag of the span, by adding up every legal sequence."""
+        sequences = legal_sequences(5)
+        totals = [sum(logits[i, tag] for i, tag in enumerate(one)) + sum(steps[a, b] for a, b in itertools.pairwise(one)) for one in sequences]
+        weights = np.exp(np.array(totals, np.float64) / temperature)
+        chosen = [sum(w for w, one in zip(weights, sequences, strict=True) if one[i] == [O, B, I, E, O][i]) / weights.sum() for i in (1, 2, 3)]
+        return float(min(chosen))
 
-    for temperature, score in [(1.0, softmax(2)), (2.0, softmax(1))]:
-        (span,) = decode_spans(plain(5), logits, temperature)
+    for temperature, steps in [(1.0, NO_TRANSITIONS), (2.0, NO_TRANSITIONS), (1.5, STEPS)]:
+        (span,) = decode_spans(plain(5), logits, temperature, steps)
         assert (span.start, span.end) == (1, 4)
-        assert span.score == pytest.approx(score)
+        assert span.score == pytest.approx(score(temperature, np.array(steps)), abs=1e-4)
+    assert decode_spans(plain(5), logits, 2.0)[0].score < decode_spans(plain(5), logits, 1.0)[0].score
 
 
 def test_logits_of_any_size_make_a_score() -> None:

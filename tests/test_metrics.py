@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from model.tags import TAGS, B, E, I, O, S
+from tests.fakes import fake_encoder
 from training.calibration import best_expected_f1, fit_calibrations, fit_tag_temperature, review_band
 from training.metrics import (
     UNKNOWN,
@@ -202,22 +203,20 @@ def test_review_band_holds_the_scores_at_which_decisions_are_often_wrong() -> No
 
 def test_tag_temperature_undoes_the_scaling_of_the_logits() -> None:
     random = np.random.default_rng(5)
-    true = random.normal(0, 1.5, (6000, len(TAGS)))
-    probability = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
-    tags = np.array([random.choice(len(TAGS), p=row) for row in probability])
-    paragraphs = np.split(true * 2.5, 60)
-    assert fit_tag_temperature(paragraphs, np.split(tags, 60)) == pytest.approx(2.5, rel=0.1)
+    true = random.normal(0, 1.5, 4000)
+    gold = [[(0, 1)] if right else [] for right in random.random(4000) < 1 / (1 + np.exp(-true))]
+    logits = np.full((4000, 1, len(TAGS)), -50.0, np.float32)
+    logits[:, 0, O], logits[:, 0, S] = 0.0, 2.5 * true
+    assert fit_tag_temperature(fake_encoder(32, 8).encode(["甲"] * 4000), list(logits), gold) == pytest.approx(2.5, rel=0.15)
 
 
-def test_tag_temperature_passes_over_unknown_tokens_and_needs_a_name() -> None:
-    outside = np.zeros((3, len(TAGS)))
-    outside[:, O] = 5
-    assert fit_tag_temperature([outside], [[O, O, O]]) == 1.0
-    assert fit_tag_temperature([], []) == 1.0
-    sure = np.full((40, len(TAGS)), -2.0)
-    sure[np.arange(40), [B, I, E, S] * 10] = 2.0
-    assert fit_tag_temperature([sure], [[B, I, E, S] * 10]) == pytest.approx(0.2, abs=0.01)  # always right: the surest allowed
-    # The gold of the last ten is hidden; were it not, these would be mistakes and the temperature high.
-    assert fit_tag_temperature([sure], [[B, I, E, S] * 7 + [B, I] + [UNKNOWN] * 10]) == pytest.approx(0.2, abs=0.01)
-    with pytest.raises(ValueError, match="got 3 tokens and 2 tags"):
-        fit_tag_temperature([outside], [[O, O]])
+def test_tag_temperature_needs_a_name() -> None:
+    (encoding,) = fake_encoder(32, 8).encode(["甲乙丙"])
+    outside = np.tile(np.array([5.0, 0, 0, 0, 0], np.float32), (3, 1))
+    assert fit_tag_temperature([encoding], [outside], [[(0, 3)]]) == 1.0
+    assert fit_tag_temperature([], [], []) == 1.0
+    sure = 4 * np.eye(len(TAGS), dtype=np.float32)[[B, I, E]]
+    assert fit_tag_temperature([encoding] * 9, [sure] * 9, [[(0, 3)]] * 9) == pytest.approx(0.2, abs=0.01)  # always right: the surest allowed
+    assert fit_tag_temperature([encoding] * 9, [sure] * 9, [[(0, 2)]] * 9) == pytest.approx(5.0, abs=0.1)  # never right: the least sure
+    with pytest.raises(ValueError, match="shorter"):
+        fit_tag_temperature([encoding], [sure], [[], []])

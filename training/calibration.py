@@ -1,16 +1,18 @@
 """Scores that mean what they say, and where to draw the line: fitted on held-out data, kept in the bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from model.decoding import Calibration
+from model.decoding import Calibration, decode_all
+from model.encoding import Encoding
 from model.session import FloatArray as LogitArray
-from model.tags import O
+from model.tags import NO_TRANSITIONS, Transitions
 from training.metrics import UNKNOWN, FloatArray, IntArray
+from training.spans import Place
 
 SURE = 0.9
 """A decision less likely right than this is for an editor to look at."""
@@ -81,35 +83,32 @@ def review_band(scores: FloatArray, labels: IntArray, threshold: float, margin: 
     return round(max(0.0, low), 4), round(min(1.0, high), 4)
 
 
-def fit_tag_temperature(tag_logits: Sequence[LogitArray | FloatArray], tags: Sequence[Sequence[int] | IntArray]) -> float:
-    """Fit the temperature (Guo et al., 2017) of the department head.
-
-    Only tokens that the head puts inside a name are looked at: a span's score comes from those, and the many tokens
-    that are plainly outside would drown them.
+def fit_tag_temperature(
+    encodings: Sequence[Encoding], tag_logits: Sequence[LogitArray], gold: Sequence[Collection[Place]], transitions: Transitions = NO_TRANSITIONS
+) -> float:
+    """Fit the temperature (Guo et al., 2017) of the department head: the one with which the found names' scores best tell right from wrong.
 
     Args:
-        tag_logits: For each paragraph ``[L, K]``.
-        tags: For each paragraph the ``L`` gold tags, or :data:`~training.metrics.UNKNOWN`.
+        encodings: Of each paragraph, its N tokens.
+        tag_logits: Of each, ``[N, K]``.
+        gold: Of each, the code points of its departments.
+        transitions: What steps between tags add.
 
     Returns:
-        The temperature, between 0.2 and 5; 1 where there is no such token.
+        The temperature, between 0.2 and 5; 1 where no name is found.
 
     Raises:
-        ValueError: If a paragraph's logits and tags are not of one length.
+        ValueError: If there are not as many paragraphs of one as of the other.
     """
-    logits = np.concatenate([np.asarray(one, np.float64) for one in tag_logits]) if tag_logits else np.zeros((0, 1))
-    gold = np.concatenate([np.asarray(one, np.int64) for one in tags]) if tags else np.zeros(0, np.int64)
-    if len(logits) != len(gold):
-        raise ValueError(f"expected a tag a token, got {len(logits)} tokens and {len(gold)} tags")
-    used = (gold != UNKNOWN) & (logits.argmax(axis=1) != O)
-    logits, gold = logits[used], gold[used]
-    if not len(gold):
-        return 1.0
+    places = [set(own) for own in gold]
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(gold)), gold]).mean())
+        found = decode_all(encodings, tag_logits, float(np.exp(log_temperature)), transitions)
+        scored = [(one.score, (one.start, one.end) in own) for spans, own in zip(found, places, strict=True) for one in spans]
+        scores = np.clip([score for score, _ in scored], 1e-6, 1 - 1e-6)
+        return float(-np.log(np.where([right for _, right in scored], scores, 1 - scores)).mean())
 
+    if not any(decode_all(encodings, tag_logits, 1.0, transitions)):
+        return 1.0
     fitted = minimize_scalar(loss, bounds=(np.log(0.2), np.log(5.0)), method="bounded", options={"xatol": 1e-3})
     return float(round(np.exp(fitted.x), 4))

@@ -29,7 +29,6 @@ from model.lexicon import NOWHERE
 from model.network import LanmuModel
 from model.ngrams import NGRAM_COLUMNS
 from model.session import Session, open_session
-from model.tags import spans_to_tags
 from training.base import check_ngrams, load_network, save_network
 from training.calibration import fit_calibrations, fit_tag_temperature
 from training.card import model_card
@@ -191,8 +190,9 @@ def fit(classifier: Classifier, records: Sequence[Record]) -> tuple[tuple[Calibr
     encodings, scores = classifier.score([record.text for record in records])
     calibrations = fit_calibrations(np.stack([one.theme_logits for one in scores]), gold_themes(records, themes))
     known = [i for i, record in enumerate(records) if record.departments is not None]
-    tags = [spans_to_tags([(s.start, s.end) for s in records[i].departments or ()], encodings[i].offsets)[0] for i in known]
-    return calibrations, fit_tag_temperature([scores[i].tag_logits for i in known], tags)
+    gold = [[(span.start, span.end) for span in records[i].departments or ()] for i in known]
+    tag_logits = [scores[i].tag_logits for i in known]
+    return calibrations, fit_tag_temperature([encodings[i] for i in known], tag_logits, gold, classifier.bundle.tag_transitions)
 
 
 def figures(classifier: Classifier, records: Sequence[Record]) -> Figures:
