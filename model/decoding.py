@@ -11,6 +11,7 @@ from model.session import FloatArray
 from model.tags import ALLOWED, MAY_END, MAY_START, NO_TRANSITIONS, TAGS, O, Transitions, tags_to_spans
 
 _NEVER = np.float32(-1e9)
+_INSIDE = [tag for tag in range(len(TAGS)) if tag != O]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ScoredSpan:
-    """A department's name: code points in the paragraph, and the probability of its least sure token."""
+    """A department's name: code points in the paragraph, and the probability, over all legal tag sequences, of its least sure token's tag."""
 
     start: int
     end: int
@@ -96,6 +97,12 @@ def decode_all(
     if not places:
         return spans
     cut, present = _padded([logits[i][first:last] for i, first, last in places])
+    for row, (i, first, last) in enumerate(places):
+        # Where the cut is not the paragraph's own edge, a name must not begin or end at it without its step.
+        if first > 0:
+            cut[row, 0, _INSIDE] = _NEVER
+        if last < len(logits[i]):
+            cut[row, last - first - 1, _INSIDE] = _NEVER
     scores = _marginals(cut / temperature, present, np.where(ALLOWED, steps / temperature, _NEVER))
     for (i, begin, end), tags, probability in zip(places, _viterbi(cut, present, steps), scores, strict=True):
         for first, last in tags_to_spans(tags[: end - begin]):
@@ -171,10 +178,12 @@ def _stretches(logits: FloatArray, steps: FloatArray) -> Iterator[tuple[int, int
     """
     if not len(logits):
         return
-    inside = [tag for tag in range(len(TAGS)) if tag != O]
-    step_in, step_out, within = float(steps[O, inside].max()), float(steps[inside, O].max()), float(steps[np.ix_(inside, inside)].max())
-    gain = (logits[:, inside].max(axis=1) - logits[:, O] + within).tolist()
-    whole, count = step_in + step_out - within, len(gain)
+    step_in, step_out, within = float(steps[O, _INSIDE].max()), float(steps[_INSIDE, O].max()), float(steps[np.ix_(_INSIDE, _INSIDE)].max())
+    gains = logits[:, _INSIDE].max(axis=1) - logits[:, O] + within
+    whole, count = step_in + step_out - within, len(gains)
+    if float(np.maximum(gains, 0.0).sum()) + whole + max(0.0, -step_in) + max(0.0, -step_out) < 0:
+        return
+    gain = gains.tolist()
     ahead = [0.0] * count + [max(0.0, -step_out)]  # the most that a run gains which begins right here
     for i in range(count - 1, -1, -1):
         ahead[i] = max(0.0, gain[i] + ahead[i + 1])

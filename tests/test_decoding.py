@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from model.decoding import Calibration, ScoredSpan, best_tags, decode_spans, merge_tag_logits, merge_theme_logits
+from model.decoding import Calibration, ScoredSpan, best_tags, decode_all, decode_spans, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoding
 from model.session import FloatArray
 from model.tags import NO_TRANSITIONS, TAGS, B, E, I, O, S, Transitions, tags_to_spans
@@ -88,13 +88,39 @@ def test_an_end_that_nothing_began_is_mended_at_the_least_cost() -> None:
 
 
 @pytest.mark.parametrize("steps", [STEPS, NO_TRANSITIONS], ids=["learnt", "none"])
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(300))
 def test_looking_only_where_names_can_be_loses_none(seed: int, steps: Transitions) -> None:
     random = np.random.default_rng(seed)
     logits = random.normal(0, 4, (60, len(TAGS))).astype(np.float32)
     logits[:, O] += random.choice([0.0, 3.0, 6.0, 9.0])
     whole = [(first, last) for first, last in tags_to_spans(best_tags(logits, steps))]
     assert [(span.start, span.end) for span in decode_spans(plain(60), logits, 1.0, steps)] == whole
+
+
+@pytest.mark.parametrize("tags", [(O, B, I, I, I, E, O, O), (O, O, B, I, I, I, E, O)])
+def test_no_name_begins_or_ends_where_the_decoder_cuts(tags: tuple[int, ...]) -> None:
+    """The doubtful token, the first or the last of what would be a name, is cut off as outside; without its step the name would pay."""
+    doubtful = 1 if tags[1] == B else 6
+    logits = np.full((8, len(TAGS)), -20.0, np.float32)
+    for i, tag in enumerate(tags):
+        logits[i, O] = 10.0 if tag == O else 0.0
+        if tag != O:
+            logits[i, tag] = -1.3 if i == doubtful else 1.75
+    assert text_of(best_tags(logits, STEPS)) == "O" * 8
+    assert decode_spans(plain(8), logits, 1.0, STEPS) == []
+
+
+def test_paragraphs_decoded_together_come_out_as_each_by_itself() -> None:
+    random = np.random.default_rng(11)
+    paragraphs = [random.normal(0, 4, (count, len(TAGS))).astype(np.float32) for count in (1, 40, 0, 7, 90)]
+    for one in paragraphs:
+        one[:, O] += 3
+    encodings = [plain(len(one)) for one in paragraphs]
+    together = decode_all(encodings, paragraphs, 1.7, STEPS)
+    alone = [decode_spans(encoding, one, 1.7, STEPS) for encoding, one in zip(encodings, paragraphs, strict=True)]
+    assert [[(span.start, span.end) for span in spans] for spans in together] == [[(span.start, span.end) for span in spans] for spans in alone]
+    assert [span.score for spans in together for span in spans] == pytest.approx([span.score for spans in alone for span in spans], abs=1e-6)
+    assert sum(map(len, together)) > 3
 
 
 def test_a_name_that_only_its_two_steps_pay_for_is_found() -> None:
@@ -133,8 +159,8 @@ def test_spans_are_characters_not_tokens() -> None:
 
 
 def test_a_span_is_as_sure_as_its_least_sure_token_and_temperature_cools_it() -> None:
-    logits = sure_of("OBIEO")
-    logits[2] = sure_of("I", 2.0)[0]
+    logits = sure_of("OBIEO", 6.0)
+    logits[2] = sure_of("I", 3.0)[0]
 
     def score(temperature: float, steps: FloatArray) -> float:
         """The least probability of a tag of the span, by adding up every legal sequence."""

@@ -102,8 +102,9 @@ def int8_ceiling(threads: int) -> float:
 
 
 def operations_a_token(network: LanmuModel) -> int:
-    """Twice the weights that each token is multiplied with: the encoder's and the heads' products, attention itself left out."""
-    return 2 * sum(p.numel() for name, p in network.named_parameters() if p.dim() >= 2 and "embeddings" not in name and "lexicon" not in name)
+    """Twice the weights that each token is multiplied with: the encoder's and the heads' products; attention itself and tables left out."""
+    tables = ("embeddings", "lexicon", "table", "transitions")
+    return 2 * sum(p.numel() for name, p in network.named_parameters() if p.dim() >= 2 and not any(one in name for one in tables))
 
 
 @click.command()
