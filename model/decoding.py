@@ -179,21 +179,20 @@ def _stretches(logits: FloatArray, steps: FloatArray) -> Iterator[tuple[int, int
     if not len(logits):
         return
     step_in, step_out, within = float(steps[O, _INSIDE].max()), float(steps[_INSIDE, O].max()), float(steps[np.ix_(_INSIDE, _INSIDE)].max())
-    gains = logits[:, _INSIDE].max(axis=1) - logits[:, O] + within
-    whole, count = step_in + step_out - within, len(gains)
-    if float(np.maximum(gains, 0.0).sum()) + whole + max(0.0, -step_in) + max(0.0, -step_out) < 0:
-        return
-    gain = gains.tolist()
-    ahead = [0.0] * count + [max(0.0, -step_out)]  # the most that a run gains which begins right here
-    for i in range(count - 1, -1, -1):
-        ahead[i] = max(0.0, gain[i] + ahead[i + 1])
-    before, first = max(0.0, -step_in), -1
-    for i in range(count):
-        if before + gain[i] + ahead[i + 1] + whole >= 0:
-            first = i if first < 0 else first
-        elif first >= 0:
-            yield max(0, first - 1), i + 1
-            first = -1
-        before = max(0.0, before + gain[i])
-    if first >= 0:
-        yield max(0, first - 1), count
+    gain = (logits[:, _INSIDE].max(axis=1) - logits[:, O] + within).astype(np.float64)
+    before, ahead = _most_gained(gain, max(0.0, -step_in)), _most_gained(gain[::-1], max(0.0, -step_out))[::-1]
+    can = before[:-1] + gain + ahead[1:] + (step_in + step_out - within) >= 0
+    edges = np.flatnonzero(np.diff(can, prepend=False, append=False)).tolist()
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        yield max(0, first - 1), min(len(gain), last + 1)
+
+
+def _most_gained(gain: npt.NDArray[np.float64], at_edge: float) -> npt.NDArray[np.float64]:
+    """``[N + 1]``: before each of N tokens and after the last, the most that a run gains which ends right there; 0 for none.
+
+    One that begins with the paragraph gains ``at_edge`` more.
+    """
+    total = np.concatenate(([0.0], np.cumsum(gain)))
+    least = total.copy()
+    least[0] = -at_edge
+    return total - np.minimum.accumulate(least)

@@ -125,11 +125,10 @@ def test_no_illegal_span_can_come_out_and_the_likeliest_legal_one_does(rows: lis
 def test_span_score_is_that_of_the_least_sure_token() -> None:
     (encoding,) = encoder().encode(["公安局"])
     logits = np.full((3, 5), -20, np.float32)
-    logits[0, B] = logits[1, I] = logits[2, E] = 20
-    logits[1] = [0, 0, np.log(3), -20, -20]  # I has 3 parts in 5
+    logits[0, B], logits[1, I], logits[1, E], logits[2, O], logits[2, E] = 20, np.log(3), 0, 0, 0  # BIE has 3 parts in 4, BEO has 1
     (span,) = decode_spans(encoding, logits)
     assert (span.start, span.end) == (0, 3)
-    assert span.score == pytest.approx(0.6, abs=1e-5)
+    assert span.score == pytest.approx(0.75, abs=1e-5)
 
 
 def test_overlapping_windows_are_read_where_they_see_most() -> None:
