@@ -1,5 +1,7 @@
 """What tests share, and what they need that a checkout may lack."""
 
+import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,17 @@ def tiny_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) ->
     from tests.tiny import make_run
 
     return make_run(tiny_checkpoint, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that has what the README's commands need, at its place; ``data/corpus`` is empty."""
+    for name in ("docs/example.txt", "data/themes.toml", "training/configs/small.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "data" / "corpus").mkdir()
+    (tmp_path / "model" / "bundles").mkdir(parents=True)
+    (tmp_path / "model" / "bundles" / "small").symlink_to(BUNDLE)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(sysconfig.get_path("scripts"))
+    return tmp_path

@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from data.corpus import Record
-from model.decoding import decode_spans, merge_tag_logits
+from model.decoding import decode_all, merge_tag_logits
 from model.encoding import Encoder, Encoding, Window
 from model.lexicon import LEXICON_ROWS, NOWHERE
 from model.network import REACH, LanmuModel, LinearTags
@@ -132,15 +132,13 @@ def best_scale(
     """
     best = (0.0, -1.0)
     for scale in SCALES:
-        steps, right, wrong = transitions_of(part, scale), 0, 0
-        for record, encoding, first, second in zip(records, encodings, network, own, strict=True):
+        logits = [np.asarray(first + scale * second, np.float32) for first, second in zip(network, own, strict=True)]
+        right, wrong = 0, 0
+        for record, found in zip(records, decode_all(encodings, logits, 1.0, transitions_of(part, scale)), strict=True):
             if record.departments is None:
                 continue
-            found = decode_spans(encoding, np.asarray(first + scale * second, np.float32), 1.0, steps)
-            match = match_spans(
-                [(span.start, span.end) for span in record.departments], record.departments_either, [(span.start, span.end) for span in found]
-            )
-            true, false_positive, false_negative = match.counts()
+            gold = [(span.start, span.end) for span in record.departments]
+            true, false_positive, false_negative = match_spans(gold, record.departments_either, [(span.start, span.end) for span in found]).counts()
             right, wrong = right + true, wrong + false_positive + false_negative
         f1 = 2 * right / max(1, 2 * right + wrong)
         if f1 > best[1]:
