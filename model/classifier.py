@@ -3,18 +3,22 @@
 HTTP, batch, cluster and evaluation all call it.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.records import Department, Document, LabelledDocument, LabelledParagraph, Paragraph, ThemeScore
-from model.batching import batches, distinct_windows
+from model.batching import Batch, batches, distinct_windows
 from model.bundle import BUNDLED, SERVING, Bundle, read_bundle
 from model.decoding import ScoredSpan, decode_all, merge_tag_logits, merge_theme_logits
 from model.encoding import Encoder, Encoding
 from model.linking import link
 from model.session import Scores, Session, open_session
+
+_CHUNK = 64
+"""Paragraphs that are encoded, and later decoded, together, while the session computes others."""
 
 
 class Classifier:
@@ -45,29 +49,33 @@ class Classifier:
 
     def label(self, documents: Sequence[Document]) -> list[LabelledDocument]:
         """Label documents, in their order. What stands in several of them is computed once."""
-        texts = [paragraph.text for document in documents for paragraph in document.paragraphs]
-        encodings, scores = self.score(texts)
-        tag_logits = [one.tag_logits for one in scores]
-        spans = decode_all(encodings, tag_logits, self.bundle.tag_temperature, self.bundle.tag_transitions)
-        found = iter(zip(encodings, scores, spans, strict=True))
-        return [self._document(document, [next(found) for _ in document.paragraphs]) for document in documents]
+        found: dict[str, tuple[Encoding, Scores, list[ScoredSpan]]] = {}
+        for chunk in self._scored([paragraph.text for document in documents for paragraph in document.paragraphs]):
+            spans = decode_all(chunk.encodings, [one.tag_logits for one in chunk.scores], self.bundle.tag_temperature, self.bundle.tag_transitions)
+            found.update(zip(chunk.texts, zip(chunk.encodings, chunk.scores, spans, strict=True), strict=True))
+        return [self._document(document, [found[paragraph.text] for paragraph in document.paragraphs]) for document in documents]
 
     def score(self, texts: Sequence[str]) -> tuple[list[Encoding], list[Scores]]:
         """Encode and score paragraphs: of each its encoding and, windows merged, theme logits ``[T]`` and tag logits ``[N, K]``."""
-        encodings = self._encoder.encode(texts)
-        windows, indices = distinct_windows(encodings)
-        planned = list(batches(windows, self._token_budget, self.session.length_step))
-        rows: list[Scores | None] = [None] * len(windows)
-        for batch, scores in zip(planned, self.session.run(planned), strict=True):
-            for place, row in enumerate(batch.rows):
-                rows[row] = Scores(scores.theme_logits[place], scores.tag_logits[place])
-        merged = []
-        for encoding, own in zip(encodings, indices, strict=True):
-            parts = [part for part in (rows[i] for i in own) if part is not None]
-            merged.append(
-                Scores(merge_theme_logits([part.theme_logits for part in parts]), merge_tag_logits(encoding, [part.tag_logits for part in parts]))
-            )
-        return encodings, merged
+        found: dict[str, tuple[Encoding, Scores]] = {}
+        for chunk in self._scored(texts):
+            found.update(zip(chunk.texts, zip(chunk.encodings, chunk.scores, strict=True), strict=True))
+        return [found[text][0] for text in texts], [found[text][1] for text in texts]
+
+    def _scored(self, texts: Sequence[str]) -> Iterator["_Chunk"]:
+        """The texts that differ, longest first, in chunks: while the session computes one, the next is encoded and the one before is the caller's."""
+        distinct = sorted(dict.fromkeys(texts), key=len, reverse=True)
+        ahead: deque[_Chunk] = deque()
+
+        def planned() -> Iterator[Batch]:
+            for at in range(0, len(distinct), _CHUNK):
+                own = distinct[at : at + _CHUNK]
+                ahead.append(_Chunk(own, self._encoder.encode(own)))
+                yield from ahead[-1].batches(self._token_budget, self.session.length_step)
+
+        for scores in self.session.run(planned()):
+            if ahead[0].take(scores):
+                yield ahead.popleft()
 
     def _document(self, document: Document, found: Sequence[tuple[Encoding, Scores, list[ScoredSpan]]]) -> LabelledDocument:
         names = link(document, [[(span.start, span.end) for span in spans] for _, _, spans in found])
@@ -89,6 +97,40 @@ class Classifier:
             low, high = calibration.review
             given.append(ThemeScore(theme.id, theme.label, score, score >= calibration.threshold, low <= score < high))
         return tuple(given)
+
+
+class _Chunk:
+    """Paragraphs on their way through the session.
+
+    Attributes:
+        texts: Their texts, which differ.
+        encodings: Of each.
+        scores: Of each, its windows merged; there when all its batches are.
+    """
+
+    def __init__(self, texts: Sequence[str], encodings: Sequence[Encoding]) -> None:
+        self.texts, self.encodings = texts, encodings
+        self.scores: list[Scores] = []
+        self._windows, self._own = distinct_windows(encodings)
+        self._rows: dict[int, Scores] = {}
+        self._waiting: deque[Batch] = deque()
+
+    def batches(self, token_budget: int, length_step: int) -> Sequence[Batch]:
+        """What the session must score."""
+        self._waiting.extend(batches(self._windows, token_budget, length_step))
+        return list(self._waiting)
+
+    def take(self, scores: Scores) -> bool:
+        """Take what the session says of the next batch; whether it was the last."""
+        for place, row in enumerate(self._waiting.popleft().rows):
+            self._rows[row] = Scores(scores.theme_logits[place], scores.tag_logits[place])
+        if self._waiting:
+            return False
+        for encoding, own in zip(self.encodings, self._own, strict=True):
+            parts = [self._rows[row] for row in own]
+            tags = merge_tag_logits(encoding, [part.tag_logits for part in parts])
+            self.scores.append(Scores(merge_theme_logits([part.theme_logits for part in parts]), tags))
+        return True
 
 
 def _department(paragraph: Paragraph, span: ScoredSpan, name: str | None) -> Department:

@@ -105,7 +105,7 @@ class Encoder:
         self._tokenizer = tokenizer
         self._lexicon = Lexicon({}) if lexicon is None else lexicon
         self._ngrams = NgramIndex() if ngrams is None else ngrams
-        self._cls_id, self._sep_id = cls_id, sep_id
+        self._cls, self._sep = np.array([cls_id], np.int32), np.array([sep_id], np.int32)
         self.window_tokens, self.overlap_tokens = window_tokens, overlap_tokens
         next(window_spans(0, window_tokens - 2, overlap_tokens))  # the sizes are checked once, here
 
@@ -132,15 +132,13 @@ class Encoder:
         """Encode each text whole: nothing is cut, whatever its length."""
         folded = [fold(text) for text in texts]
         encoded = self._tokenizer.encode_batch(folded, add_special_tokens=False)
-        return [
-            self._windows(np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2), self._lexicon.ids(text))
-            for one, text in zip(encoded, folded, strict=True)
-        ]
-
-    def _windows(self, ids: IntArray, offsets: IntArray, characters: IntArray) -> Encoding:
-        said = characters[offsets[:, 0]]  # of a token of several characters, what is said of its first
-        windows = []
-        for start, end in window_spans(len(ids), self.window_tokens - 2, self.overlap_tokens):
-            input_ids = np.concatenate(([self._cls_id], ids[start:end], [self._sep_id])).astype(np.int32)
-            windows.append(Window(input_ids, np.concatenate((NOWHERE[None], said[start:end], NOWHERE[None])), self._ngrams.ids(input_ids), start))
-        return Encoding(offsets, tuple(windows))
+        offsets = [np.array(one.offsets, np.int32).reshape(-1, 2) for one in encoded]
+        # Of a token of several characters, what the lexicon says of its first.
+        said = [self._lexicon.ids(text)[own[:, 0]] for text, own in zip(folded, offsets, strict=True)]
+        places = [(i, *span) for i, own in enumerate(offsets) for span in window_spans(len(own), self.window_tokens - 2, self.overlap_tokens)]
+        tokens = [np.array(one.ids, np.int32) for one in encoded]
+        input_ids = [np.concatenate((self._cls, tokens[i][start:end], self._sep)) for i, start, end in places]
+        windows: list[list[Window]] = [[] for _ in texts]
+        for (i, start, end), own_ids, own_ngrams in zip(places, input_ids, self._ngrams.ids(input_ids), strict=True):
+            windows[i].append(Window(own_ids, np.concatenate((NOWHERE[None], said[i][start:end], NOWHERE[None])), own_ngrams, start))
+        return [Encoding(own, tuple(these)) for own, these in zip(offsets, windows, strict=True)]

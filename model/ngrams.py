@@ -1,6 +1,7 @@
 """Which listed n-grams stand in a window: what the linear parts of the heads add up (wide and deep, Cheng et al., 2016)."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ _FACTORS = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D
 _SHIFT = np.uint64(29)
 
 
-def ngram_hashes(input_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
+def ngram_hashes(input_ids: npt.NDArray[np.int32]) -> HashArray:
     """64-bit hashes of the n-grams that begin at each token.
 
     Args:
@@ -27,14 +28,21 @@ def ngram_hashes(input_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
     Returns:
         ``[L, LONGEST]``; 0 where no n-gram begins.
     """
-    tokens = input_ids[1:-1].astype(np.uint64)
-    hashes = np.zeros((len(input_ids), LONGEST), np.uint64)
-    mixed = np.ones(len(tokens), np.uint64)
-    for size in range(min(LONGEST, len(tokens))):
-        count = len(tokens) - size
-        mixed = (mixed[:count] + tokens[size:]) * _FACTORS[size]
+    return _hashes(input_ids, np.array([len(input_ids)]))
+
+
+def _hashes(input_ids: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> HashArray:
+    """:func:`ngram_hashes` of windows of these lengths in a row."""
+    count, last = len(input_ids), np.cumsum(lengths)
+    tokens = input_ids.astype(np.uint64)
+    room = np.repeat(last - 1, lengths) - np.arange(count)  # how many tokens there are from here to the window's [SEP]
+    room[last - lengths] = 0
+    hashes = np.zeros((count, LONGEST), np.uint64)
+    mixed = np.ones(count, np.uint64)
+    for size in range(min(LONGEST, count)):
+        mixed = (mixed[: count - size] + tokens[size:]) * _FACTORS[size]
         mixed ^= mixed >> _SHIFT
-        hashes[1 : 1 + count, size] = mixed
+        hashes[: count - size, size] = np.where(room[: count - size] > size, mixed, 0)
     return hashes
 
 
@@ -71,18 +79,33 @@ class NgramIndex:
         """Write a ``.npz`` file."""
         np.savez(path, themes=self.themes, departments=self.departments)
 
-    def ids(self, input_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def ids(self, windows: Sequence[npt.NDArray[np.int32]]) -> list[npt.NDArray[np.int32]]:
         """Rows of the n-grams that begin at each token: for the theme head only where each stands first, for the department head everywhere.
 
+        Args:
+            windows: Of each window its ``[L]`` token ids, as :func:`ngram_hashes` takes them. Looked up together: many are much the same.
+
         Returns:
-            ``[L, NGRAM_COLUMNS]`` in ``[1, R]`` and ``[1, S]``, and 0 where no listed n-gram begins.
+            Of each ``[L, NGRAM_COLUMNS]`` in ``[1, R]`` and ``[1, S]``, and 0 where no listed n-gram begins.
         """
-        ids = np.zeros((2, len(input_ids) * LONGEST), np.int32)
-        if len(self.themes) or len(self.departments):
-            found, first, places = np.unique(ngram_hashes(input_ids), return_index=True, return_inverse=True)
-            ids[0, first] = _rows(self.themes, found)
-            ids[1] = _rows(self.departments, found)[places.reshape(-1)]
-        return ids.reshape(2, -1, LONGEST).transpose(1, 0, 2).reshape(-1, NGRAM_COLUMNS)
+        lengths = np.array([len(window) for window in windows], np.int64)
+        ids = np.zeros((lengths.sum(), NGRAM_COLUMNS), np.int32)
+        if len(ids) and (len(self.themes) or len(self.departments)):
+            found, places = np.unique(_hashes(np.concatenate(windows), lengths), return_inverse=True)
+            places = places.reshape(-1, LONGEST)
+            ids[:, :LONGEST] = _only_first(_rows(self.themes, found)[places], lengths)
+            ids[:, LONGEST:] = _rows(self.departments, found)[places]
+        return np.split(ids, np.cumsum(lengths)[:-1])
+
+
+def _only_first(rows: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """``rows`` of windows of these lengths, each row kept only where it stands first in its window, and 0 elsewhere."""
+    flat, window = rows.reshape(-1), np.repeat(np.arange(len(lengths)), lengths * LONGEST)
+    given = np.flatnonzero(flat)
+    _, first = np.unique(window[given] * (int(flat.max()) + 1) + flat[given], return_index=True)
+    kept = np.zeros_like(flat)
+    kept[given[first]] = flat[given[first]]
+    return kept.reshape(rows.shape)
 
 
 def _rows(listed: HashArray, found: HashArray) -> npt.NDArray[np.int32]:

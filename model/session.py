@@ -6,10 +6,11 @@ Both runtimes read the same quantized ONNX file.
 import importlib.util
 import os
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,13 @@ import numpy.typing as npt
 from model.batching import Batch
 from model.errors import BundleError, RuntimeUnavailableError
 
+if TYPE_CHECKING:
+    from openvino import InferRequest
+
 FloatArray = npt.NDArray[np.float32]
+
+
+_REQUESTS_A_STREAM = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,8 @@ class Session(Protocol):
     def length_step(self) -> int:
         """The multiple that batch lengths should be rounded up to."""
 
-    def run(self, batches: Sequence[Batch]) -> list[Scores]:
-        """Score each batch; results in the order of ``batches``."""
+    def run(self, batches: Iterable[Batch]) -> Iterator[Scores]:
+        """Score each batch, in the order of ``batches``; they are asked for as they are needed, while earlier ones are computed."""
 
 
 class OpenVinoSession:
@@ -82,27 +89,31 @@ class OpenVinoSession:
             compiled = core.compile_model(core.read_model(str(weights)), "CPU", settings)
         except RuntimeError as error:
             raise BundleError(f"OpenVINO cannot read {weights}: {str(error).splitlines()[0]}") from error
-        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+        # More than there are streams, so that these have work while the caller encodes what comes next and decodes what is done.
+        self._requests = [compiled.create_infer_request() for _ in range(_REQUESTS_A_STREAM * threads)]
         self._lock = threading.Lock()
 
-    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Score each batch; see :class:`Session`."""
-        results: list[Scores] = []
-        waiting: list[int] = []
+        running: deque[tuple[InferRequest, Batch]] = deque()  # inputs are shared, so each batch must live until it is computed
         with self._lock:
-            for number, batch in enumerate(batches):
-                slot = number % len(self._requests)
-                if number >= len(self._requests):
-                    results.append(self._take(slot))
-                self._requests[slot].start_async(batch.inputs, share_inputs=True)
-                waiting.append(slot)
-            results += [self._take(slot) for slot in waiting[len(results) :]]
-        return results
+            try:
+                for number, batch in enumerate(batches):
+                    if len(running) == len(self._requests):
+                        yield _taken(running.popleft()[0])
+                    request = self._requests[number % len(self._requests)]
+                    request.start_async(batch.inputs, share_inputs=True)
+                    running.append((request, batch))
+                while running:
+                    yield _taken(running.popleft()[0])
+            finally:
+                for request, _ in running:  # the caller went away; the next must find them free
+                    request.wait()
 
-    def _take(self, slot: int) -> Scores:
-        request = self._requests[slot]
-        request.wait()
-        return Scores(request.get_tensor("theme_logits").data.copy(), request.get_tensor("tag_logits").data.copy())
+
+def _taken(request: "InferRequest") -> Scores:
+    request.wait()
+    return Scores(request.get_tensor("theme_logits").data.copy(), request.get_tensor("tag_logits").data.copy())
 
 
 class OnnxRuntimeSession:
@@ -136,9 +147,9 @@ class OnnxRuntimeSession:
         except Exception as error:  # ONNX Runtime raises bare exceptions of its own, with no common base
             raise BundleError(f"ONNX Runtime cannot read {weights}: {str(error).splitlines()[0]}") from error
 
-    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Score each batch; see :class:`Session`."""
-        return [self._run(batch) for batch in batches]
+        return map(self._run, batches)
 
     def _run(self, batch: Batch) -> Scores:
         outputs = self._session.run(["theme_logits", "tag_logits"], batch.inputs)

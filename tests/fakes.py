@@ -1,6 +1,6 @@
 """A weightless model whose output depends on its input, behind the real classifier: only the runtime is replaced."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -41,9 +41,9 @@ class FakeSession:
     runtime = "fake"
     length_step = 1
 
-    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Score each batch; see :class:`model.session.Session`."""
-        return [self._score(batch) for batch in batches]
+        return map(self._score, batches)
 
     def _score(self, batch: Batch) -> Scores:
         counts = np.stack([(batch.input_ids == _VOCABULARY[keyword]).sum(axis=1) for keyword in KEYWORDS], axis=1)

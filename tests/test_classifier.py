@@ -1,6 +1,6 @@
 """The one path from text to labels: batches change nothing, nothing is lost, offsets are those of the text as sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,10 +36,15 @@ class Counting:
         self.runtime, self.length_step = session.runtime, session.length_step
         self.rows = 0
 
-    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Score each batch; see :class:`model.session.Session`."""
-        self.rows += sum(len(batch.rows) for batch in batches)
-        return self._session.run(batches)
+
+        def counted() -> Iterator[Batch]:
+            for batch in batches:
+                self.rows += len(batch.rows)
+                yield batch
+
+        return self._session.run(counted())
 
 
 @pytest.fixture(scope="module", params=list(RUNTIMES))
@@ -107,6 +112,16 @@ def test_what_stands_twice_is_computed_once_and_labelled_alike(bundled: Classifi
     for other in (second, documents[1].paragraphs[0]):
         assert (other.themes, spans(other)) == (first.themes, spans(first))
         assert [one.score for one in other.departments] == [one.score for one in first.departments]
+
+
+def test_hundreds_of_paragraphs_come_back_in_order_and_each_is_computed_once(fake: Classifier) -> None:
+    texts = [f"{'今' * (number * 37 % 25)}市{chr(0x4E00 + number)}局办。" for number in range(300)]
+    counting = Counting(fake.session)
+    (document,) = Classifier(fake.bundle, counting).label([Document("d", ready_paragraphs([*texts, *texts[::-1]]))])
+    assert [paragraph.paragraph.text for paragraph in document.paragraphs] == [*texts, *texts[::-1]]
+    assert [[one.text for one in paragraph.departments] for paragraph in document.paragraphs[:300]] == [[text[-5:-2]] for text in texts]
+    assert [spans(one) for one in document.paragraphs[:300]] == [spans(one) for one in document.paragraphs[:299:-1]]
+    assert counting.rows == 300
 
 
 @pytest.mark.bundle

@@ -49,7 +49,7 @@ def test_only_so_many_ngrams_are_listed_and_those_that_tell_most(encoder: Encode
 def test_each_ngram_counts_once_for_themes_and_everywhere_for_departments(encoder: Encoder) -> None:
     (window,) = encoder.encode(["取消取消"])[0].windows
     hashes = np.unique(ngram_hashes(window.input_ids)[ngram_hashes(window.input_ids) != 0])
-    both = NgramIndex(hashes, hashes[2:]).ids(window.input_ids)
+    both = NgramIndex(hashes, hashes[2:]).ids([window.input_ids])[0]
     ids, everywhere = both[:, :LONGEST], both[:, LONGEST:]
     # 取 消 取消 消取 取消取 消取消 取消取消, of which the first three also stand a second time
     assert (ids > 0).sum(axis=1).tolist() == [0, 4, 3, 0, 0, 0]
@@ -60,8 +60,8 @@ def test_each_ngram_counts_once_for_themes_and_everywhere_for_departments(encode
 
 def test_unlisted_ngrams_and_special_tokens_have_no_row(encoder: Encoder) -> None:
     (window,) = encoder.encode(["取消"])[0].windows
-    assert (NgramIndex().ids(window.input_ids) == 0).all()
-    assert NgramIndex().ids(window.input_ids).shape == (4, NGRAM_COLUMNS)
+    assert (NgramIndex().ids([window.input_ids])[0] == 0).all()
+    assert NgramIndex().ids([window.input_ids])[0].shape == (4, NGRAM_COLUMNS)
     assert (ngram_hashes(window.input_ids)[[0, -1]] == 0).all()
 
 

@@ -1,14 +1,14 @@
 """The runtimes over the bundle that ships: they agree, padding changes nothing, and what cannot run is told in a line."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.batching import batches, distinct_windows
+from model.batching import Batch, batches, distinct_windows
 from model.bundle import BUNDLED, SERVING, read_bundle
 from model.encoding import Encoder, Window
 from model.errors import BundleError, RuntimeUnavailableError
@@ -104,7 +104,33 @@ def test_a_session_may_be_shared_by_threads(sessions: dict[str, Session], window
 @pytest.mark.bundle
 @pytest.mark.parametrize("name", NAMES)
 def test_no_batches_have_no_scores(sessions: dict[str, Session], name: str) -> None:
-    assert sessions[name].run([]) == []
+    assert list(sessions[name].run([])) == []
+
+
+@pytest.mark.bundle
+@pytest.mark.parametrize("name", NAMES)
+def test_batches_are_asked_for_as_they_are_needed(sessions: dict[str, Session], windows: list[Window], name: str) -> None:
+    asked: list[Batch] = []
+
+    def planned() -> Iterator[Batch]:
+        for batch in list(batches(windows, 1)) * 10:
+            asked.append(batch)
+            yield batch
+
+    results = sessions[name].run(planned())
+    next(results)
+    assert 1 <= len(asked) < 20
+    assert len(list(results)) == 10 * len(windows) - 1
+
+
+@pytest.mark.bundle
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_given_up_leaves_the_session_free(sessions: dict[str, Session], windows: list[Window], name: str) -> None:
+    expected = run(sessions[name], windows, 1)
+    results = sessions[name].run(batches(windows[::-1] * 5, 1))
+    next(results)
+    del results
+    assert difference(expected, run(sessions[name], windows, 1)).max() < 1e-6
 
 
 @pytest.mark.bundle

@@ -82,7 +82,7 @@ def test_the_exported_graph_computes_what_the_network_does(tiny_run: Path, tmp_p
     planned = [replace(batch, ngram_ids=np.minimum(batch.ngram_ids, 40)) for batch in batches(windows, 200)]
     for batch in planned:
         batch.ngram_ids[..., LONGEST:] = random.integers(0, 50, batch.ngram_ids[..., LONGEST:].shape)
-    expected = TorchSession(network).run(planned)
+    expected = list(TorchSession(network).run(planned))
     to_onnx(network, tmp_path / "network.onnx")
     session = InferenceSession(str(tmp_path / "network.onnx"), providers=["CPUExecutionProvider"])
     for batch, scores in zip(planned, expected, strict=True):
@@ -108,8 +108,8 @@ def test_a_known_theme_keeps_its_weights_beside_a_new_one(tiny_run: Path, tmp_pa
     known = read_themes()
     windows, _ = distinct_windows(Encoder.from_folder(tiny_run / "network", 64, 16).encode(["市教育局取消三项证明，当日办结。"]))
     (batch,) = batches(windows)
-    before = TorchSession(load_network(tiny_run / "network")).run([batch])[0]
-    after = TorchSession(new_network(str(tiny_run / "network"), (NEW_THEME, *known))).run([batch])[0]
+    before = next(TorchSession(load_network(tiny_run / "network")).run([batch]))
+    after = next(TorchSession(new_network(str(tiny_run / "network"), (NEW_THEME, *known))).run([batch]))
     assert after.theme_logits.shape == (1, len(known) + 1)
     np.testing.assert_allclose(after.theme_logits[:, 1:], before.theme_logits, atol=1e-5)
     np.testing.assert_allclose(after.tag_logits, before.tag_logits, atol=1e-5)
@@ -204,6 +204,6 @@ def test_the_bundle_that_ships_can_be_gone_on_from() -> None:
     windows, _ = distinct_windows(Encoder.from_folder(BUNDLED, bundle.window_tokens, bundle.overlap_tokens).encode([text]))
     (batch,) = batches(windows)
     served = classifier.score([text])[1][0]
-    trained = TorchSession(network).run([batch])[0]
+    trained = next(TorchSession(network).run([batch]))
     assert np.abs(served.theme_logits - trained.theme_logits[0]).max() < 1.0
     assert (served.tag_logits.argmax(axis=1) == trained.tag_logits[0, 1:-1].argmax(axis=1)).mean() > 0.9

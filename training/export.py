@@ -157,7 +157,8 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 def quantize(source: Path, target: Path, texts: Sequence[str], encoder: Encoder) -> None:
     """Write the int8 form of ``source``: weights by output channel, activations by tensor, ranges from real paragraphs.
 
-    Only products with weights are quantized; those inside attention stay as they are.
+    Only products with weights are quantized, and of these only what goes in: what comes out goes on to biases and norms, and quantizing it
+    there and back again cost time and exactness. Products inside attention stay as they are.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -180,7 +181,12 @@ def quantize(source: Path, target: Path, texts: Sequence[str], encoder: Encoder)
             per_channel=True,
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
-            extra_options={"WeightSymmetric": True, "ActivationSymmetric": False, "QDQOpTypePerChannelSupportToAxis": {"MatMul": 1}},
+            extra_options={
+                "WeightSymmetric": True,
+                "ActivationSymmetric": False,
+                "QDQOpTypePerChannelSupportToAxis": {"MatMul": 1},
+                "OpTypesToExcludeOutputQuantization": ["MatMul", "Conv"],
+            },
         )
 
 

@@ -88,7 +88,7 @@ def linear_logits(table: FloatArray, index: NgramIndex, texts: Sequence[str], en
     merged = []
     with torch.inference_mode():
         for encoding in encoder.encode(texts):
-            ids = [torch.from_numpy(np.ascontiguousarray(index.ids(window.input_ids)[:, :LONGEST]))[None] for window in encoding.windows]
+            ids = [torch.from_numpy(np.ascontiguousarray(index.ids([window.input_ids])[0][:, :LONGEST]))[None] for window in encoding.windows]
             merged.append(torch.stack([part(one)[0] for one in ids]).amax(dim=0))
     logits: FloatArray = torch.stack(merged).numpy().astype(np.float64)
     return logits

@@ -113,7 +113,7 @@ def linear_tag_logits(part: LinearTags, index: NgramIndex, encoding: Encoding) -
     """``[N, K]`` of a paragraph's tokens, windows merged as serving does."""
     with torch.inference_mode():
         windows = [
-            part(torch.from_numpy(index.ids(window.input_ids)[None, :, LONGEST:]), torch.from_numpy(window.lexicon_ids)[None])[0].numpy()
+            part(torch.from_numpy(index.ids([window.input_ids])[0][None, :, LONGEST:]), torch.from_numpy(window.lexicon_ids)[None])[0].numpy()
             for window in encoding.windows
         ]
     return merge_tag_logits(encoding, windows)

@@ -1,6 +1,6 @@
 """The network itself as a session: the fp32 reference that exported weights are held against, on the same one path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -26,9 +26,9 @@ class TorchSession:
     def __init__(self, network: LanmuModel) -> None:
         self._network = network.eval()
 
-    def run(self, batches: Sequence[Batch]) -> list[Scores]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[Scores]:
         """Score each batch."""
-        return [self._run(batch) for batch in batches]
+        return map(self._run, batches)
 
     def _run(self, batch: Batch) -> Scores:
         device = self._network.device

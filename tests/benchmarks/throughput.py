@@ -125,11 +125,11 @@ def main(threads: int, rounds: int, path: Path) -> None:
     reference = TorchSession(network)
     contestants = [Contestant("two transformers pipelines, fp32, batch 16", pipelines(network, texts, path / TOKENIZER))]
     single = list(batches(windows, token_budget=1))
-    contestants.append(Contestant("eager fp32, both heads, one at a time", lambda: reference.run(single)))
+    contestants.append(Contestant("eager fp32, both heads, one at a time", lambda: list(reference.run(single))))
     for runtime in ("openvino", "onnxruntime"):
         classifier = Classifier.open(path, runtime, threads)
         session, planned = classifier.session, list(batches(windows, 512, classifier.session.length_step))
-        contestants.append(Contestant(f"lanmu session alone, {runtime}", lambda session=session, planned=planned: session.run(planned)))  # type: ignore[misc]
+        contestants.append(Contestant(f"lanmu session alone, {runtime}", lambda session=session, planned=planned: list(session.run(planned))))  # type: ignore[misc]
         contestants.append(Contestant(f"lanmu, text to labels, {runtime}", lambda classifier=classifier: classifier.label(documents)))  # type: ignore[misc]
     seconds: dict[str, list[float]] = {one.name: [] for one in contestants}
     ceilings = []
