@@ -31,6 +31,14 @@ def test_labels_come_back_to_their_texts(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_not_known_stays_unknown(tmp_path: Path) -> None:
+    half, other = Record("1", FIRST.text, None, FIRST.departments), Record("2", SECOND.text, (), None)
+    write_hashed(tmp_path / "labels.tsv", [half, other], THEMES)
+    assert f"{text_hash(FIRST.text)}\t?\t0-5\n" in (tmp_path / "labels.tsv").read_text(encoding="utf-8")
+    records, _ = read_hashed(tmp_path / "labels.tsv", raw_news(tmp_path / "raw.jsonl", FIRST.text, SECOND.text), THEMES)
+    assert [(one.themes, one.departments) for one in records] == [(None, FIRST.departments), ((), None)]
+
+
 def test_no_text_is_written(tmp_path: Path) -> None:
     write_hashed(tmp_path / "labels.tsv", [FIRST, SECOND], THEMES)
     written = (tmp_path / "labels.tsv").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Annotations of texts that may not be handed on: labels by a hash of the text, joined again with the raw news they were read in.
 
 A tab-separated line a paragraph: the first 16 hex digits of the text's SHA-256, theme ids and ``start-end`` of the departments, each list with
-commas and empty where there is none.
+commas, empty where there is none, and ``?`` where it is not known.
 """
 
 import hashlib
@@ -16,20 +16,27 @@ from data.themes import Theme
 from training.config import ConfigError
 
 
+UNKNOWN = "?"
+
+
 def text_hash(text: str) -> str:
     """The first 16 hex digits of the SHA-256 of ``text`` in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def write_hashed(path: Path, records: Iterable[Record], themes: Sequence[Theme]) -> None:
-    """Write the labels of fully annotated ``records``, without their texts, in order of their hashes."""
+    """Write the labels of ``records``, without their texts, in order of their hashes."""
     ids = {theme.label: theme.id for theme in themes}
+
+    def listed(these: Iterable[str] | None) -> str:
+        return UNKNOWN if these is None else ",".join(these)
+
     lines = sorted(
         "\t".join(
             (
                 text_hash(record.text),
-                ",".join(ids[label] for label in record.themes or ()),
-                ",".join(f"{span.start}-{span.end}" for span in record.departments or ()),
+                listed(None if record.themes is None else (ids[label] for label in record.themes)),
+                listed(None if record.departments is None else (f"{span.start}-{span.end}" for span in record.departments)),
             )
         )
         for record in records
@@ -53,15 +60,15 @@ def read_hashed(path: Path, raw: Sequence[str], themes: Sequence[Theme]) -> tupl
     """
     if not raw:
         raise ConfigError(f"{path} holds labels without texts: key 'raw' must name the news that they were read in")
-    labels: dict[str, tuple[tuple[str, ...], list[tuple[int, int]]]] = {}
+    labels: dict[str, tuple[tuple[str, ...] | None, list[tuple[int, int]] | None]] = {}
     names = {theme.id: theme.label for theme in themes}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             key, given, spans = line.split("\t")
-            offsets = [(int(start), int(end)) for start, end in (one.split("-") for one in spans.split(",") if one)]
-            labels[key] = (tuple(names[one] for one in given.split(",") if one), offsets)
+            offsets = None if spans == UNKNOWN else [(int(start), int(end)) for start, end in (one.split("-") for one in spans.split(",") if one)]
+            labels[key] = (None if given == UNKNOWN else tuple(names[one] for one in given.split(",") if one), offsets)
         except (ValueError, KeyError) as error:
-            raise ConfigError(f"{path}:{number}: expected hash, known theme ids and start-end offsets, got {line!r} ({error})") from error
+            raise ConfigError(f"{path}:{number}: expected hash, known theme ids and start-end offsets (or ?), got {line!r} ({error})") from error
     records = []
     for row in tqdm(
         load_dataset("json", data_files=list(raw), split="train", streaming=True), desc="hashed annotations", unit=" texts", disable=None
@@ -69,7 +76,7 @@ def read_hashed(path: Path, raw: Sequence[str], themes: Sequence[Theme]) -> tupl
         text = row["text"]
         found = labels.pop(text_hash(text), None)
         if found is not None:
-            spans_of = tuple(Span(start, end, text[start:end]) for start, end in found[1])
+            spans_of = None if found[1] is None else tuple(Span(start, end, text[start:end]) for start, end in found[1])
             records.append(Record(text_hash(text), text, found[0], spans_of, str(row.get("source") or ""), ""))
         if not labels:
             break
