@@ -15,7 +15,6 @@ from data.corpus import Record, Span
 from data.themes import Theme
 from training.config import ConfigError
 
-
 UNKNOWN = "?"
 
 
