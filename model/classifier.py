@@ -117,8 +117,9 @@ class _Chunk:
 
     def batches(self, token_budget: int, length_step: int) -> Sequence[Batch]:
         """What the session must score."""
-        self._waiting.extend(batches(self._windows, token_budget, length_step))
-        return list(self._waiting)
+        planned = list(batches(self._windows, token_budget, length_step))
+        self._waiting.extend(planned)  # taken off one by one while the session still reads the list
+        return planned
 
     def take(self, scores: Scores) -> bool:
         """Take what the session says of the next batch; whether it was the last."""

@@ -15,7 +15,7 @@ from data.corpus import Record, Span
 from data.themes import Theme
 from training.config import ConfigError
 
-UNKNOWN = "?"
+_UNKNOWN = "?"
 
 
 def text_hash(text: str) -> str:
@@ -28,7 +28,7 @@ def write_hashed(path: Path, records: Iterable[Record], themes: Sequence[Theme])
     ids = {theme.label: theme.id for theme in themes}
 
     def listed(these: Iterable[str] | None) -> str:
-        return UNKNOWN if these is None else ",".join(these)
+        return _UNKNOWN if these is None else ",".join(these)
 
     lines = sorted(
         "\t".join(
@@ -64,8 +64,8 @@ def read_hashed(path: Path, raw: Sequence[str], themes: Sequence[Theme]) -> tupl
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             key, given, spans = line.split("\t")
-            offsets = None if spans == UNKNOWN else [(int(start), int(end)) for start, end in (one.split("-") for one in spans.split(",") if one)]
-            labels[key] = (None if given == UNKNOWN else tuple(names[one] for one in given.split(",") if one), offsets)
+            offsets = None if spans == _UNKNOWN else [(int(start), int(end)) for start, end in (one.split("-") for one in spans.split(",") if one)]
+            labels[key] = (None if given == _UNKNOWN else tuple(names[one] for one in given.split(",") if one), offsets)
         except (ValueError, KeyError) as error:
             raise ConfigError(f"{path}:{number}: expected hash, known theme ids and start-end offsets (or ?), got {line!r} ({error})") from error
     records = []
