@@ -92,8 +92,8 @@ def config_from(values: dict[str, Any]) -> TrainConfig:
     return TrainConfig(**listed)
 
 
-def read_config(path: Path) -> TrainConfig:
-    """Read a configuration and make its paths absolute.
+def read_values(path: Path, kind: type) -> dict[str, Any]:
+    """The values that a TOML file gives for the fields of the dataclass ``kind``, each of its type.
 
     Raises:
         ConfigError: If it is no TOML, lacks a key, has an unknown one, or a value has the wrong type.
@@ -104,13 +104,22 @@ def read_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path}: no such configuration file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    types = get_type_hints(TrainConfig)
+    types = get_type_hints(kind)
     if unknown := sorted(values.keys() - types.keys()):
         raise ConfigError(f"{path}: unknown key {unknown[0]!r}; expected among {', '.join(types)}")
-    required = [field.name for field in dataclasses.fields(TrainConfig) if field.default is dataclasses.MISSING]
+    required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
     if missing := [name for name in required if name not in values]:
         raise ConfigError(f"{path}: key {missing[0]!r} is missing")
-    checked = {name: _checked(value, types[name], f"{path}: key {name!r}") for name, value in values.items()}
+    return {name: _checked(value, types[name], f"{path}: key {name!r}") for name, value in values.items()}
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a configuration and make its paths absolute.
+
+    Raises:
+        ConfigError: If it is no TOML, lacks a key, has an unknown one, or a value has the wrong type.
+    """
+    checked = read_values(path, TrainConfig)
     if checked.get("bf16", "auto") not in ("auto", "yes", "no"):
         raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
     folder = path.resolve().parent

@@ -61,3 +61,13 @@ def reference_classifier(
         raise BundleError(f"no {TOKENIZER} in {folder}")
     bundle = Bundle(folder, "unwritten", "unwritten", tuple(themes), tuple(calibrations), tag_temperature, tag_transitions, window[0], window[1], {})
     return Classifier(bundle, session)
+
+
+def use_bf16(setting: str) -> bool:
+    """Whether to train in bf16: as told, or with "auto" where the processor computes in it."""
+    if setting != "auto":
+        return setting == "yes"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="utf-8")

@@ -36,7 +36,7 @@ from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, Tra
 from training.hashed import read_hashed
 from training.linear import attach, fit_linear, linear_logits, scales
 from training.linear_tags import attach_tags, best_scale, fit_tags, linear_tag_logits
-from training.runtime import TorchSession, reference_classifier
+from training.runtime import TorchSession, reference_classifier, use_bf16
 from training.scoring import gold_themes
 from training.silver import make_silver
 from training.splits import split
@@ -105,16 +105,6 @@ class Clock(TrainerCallback):
     def on_save(self, *args: Any, **kwargs: Any) -> None:
         """Called by the Trainer with each checkpoint."""
         self._path.write_text(f"{self.minutes:.2f}\n", encoding="utf-8")
-
-
-def use_bf16(setting: str) -> bool:
-    """Whether to train in bf16: as told, or with "auto" where the processor computes in it."""
-    if setting != "auto":
-        return setting == "yes"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="utf-8")
 
 
 def run_phase(
