@@ -68,7 +68,9 @@ def test_rows_hold_every_text_in_order_without_padding(tokenizer: Tokenizer, tex
     rows = np.asarray(pack([str(texts)], tokenizer, 64, tmp_path / "packed")).reshape(-1)
     ids = rows & (WORD_START - 1)
     joined = "".join(tokenizer.id_to_token(int(one)).removeprefix("##") for one in ids)
-    expected = "[SEP]".join("".join(token.removeprefix("##") for token in tokenizer.encode(fold(text), add_special_tokens=False).tokens) for text in TEXTS)
+    expected = "[SEP]".join(
+        "".join(token.removeprefix("##") for token in tokenizer.encode(fold(text), add_special_tokens=False).tokens) for text in TEXTS
+    )
     assert expected.startswith(joined)
     whole = sum(len(tokenizer.encode(fold(text), add_special_tokens=False).ids) + 1 for text in TEXTS)
     assert len(rows) == whole // 64 * 64
@@ -228,7 +230,7 @@ def test_muon_takes_the_matrices_of_the_layers_and_its_state_can_be_read_back() 
     model = MaskedModel(encoder_config(50, 16, 1, 2, 32, 16))
     optimizer = MuonWithAdamW(model, 1e-2, 0.0)
     # Of a layer: query, key, value, output, and the two of the feed-forward part.
-    assert [len(group["params"]) for group in optimizer.param_groups][0] == 6
+    assert len(optimizer.param_groups[0]["params"]) == 6
     batch = {"input_ids": torch.randint(5, 50, (2, 8)), "original_ids": torch.randint(5, 50, (2, 8)), "positions": torch.tensor([1, 9])}
 
     def step(optimizer: MuonWithAdamW) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,27 @@ class Indices(torch.utils.data.Dataset[int]):
         return int(self._indices[place])
 
 
+class Shuffled(torch.utils.data.Sampler[int]):
+    """An order that hangs on seed and epoch alone: a run that goes on reads what it would have read."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self._size, self._seed, self._epoch = size, seed, 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator()
+        generator.manual_seed(self._seed + self._epoch)
+        return iter(torch.randperm(self._size, generator=generator).tolist())
+
+
 class PretrainTrainer(Trainer):
-    """A Trainer with the configured optimizer."""
+    """A Trainer with the configured optimizer and an order of its own."""
 
     def __init__(self, *args: Any, settings: PretrainConfig, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,6 +99,10 @@ class PretrainTrainer(Trainer):
             else:
                 self.optimizer = adamw(network.parameters(), settings.learning_rate, settings.weight_decay)
         return self.optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        assert isinstance(self.train_dataset, Indices)
+        return Shuffled(len(self.train_dataset), self.args.seed)
 
 
 class Progress(TrainerCallback):
@@ -202,7 +225,7 @@ def pretrain(config: PretrainConfig) -> Path:
     """
     set_seed(config.seed)
     transformers_logging.disable_progress_bar()
-    state, output = PartialState(), Path(config.output)
+    state, output = PartialState(cpu=not torch.cuda.is_available()), Path(config.output)
     files = text_files(config.texts)
     with state.main_process_first():
         if state.is_main_process:
@@ -215,7 +238,7 @@ def pretrain(config: PretrainConfig) -> Path:
     model = _model(config, tokenizer, rows)
     tokens_per_step = config.rows * config.row_tokens * state.num_processes
     steps = max(1, config.tokens // tokens_per_step)
-    arguments = _arguments(config, steps)
+    arguments = _arguments(config, steps, state.num_processes)
     collator = Collator(
         rows,
         tokenizer.get_vocab_size(),
@@ -287,7 +310,7 @@ def _model(config: PretrainConfig, tokenizer: Tokenizer, rows: RowArray) -> Mask
     return model
 
 
-def _arguments(config: PretrainConfig, steps: int) -> TrainingArguments:
+def _arguments(config: PretrainConfig, steps: int, processes: int) -> TrainingArguments:
     decay = {"num_decay_steps": max(1, int(steps * config.decay_share)), "decay_type": "linear"}
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(Path(config.output) / "logs")
     return TrainingArguments(
@@ -315,6 +338,7 @@ def _arguments(config: PretrainConfig, steps: int) -> TrainingArguments:
         dataloader_num_workers=0,
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
+        ddp_backend="gloo" if processes > 1 and not torch.cuda.is_available() else None,
     )
 
 

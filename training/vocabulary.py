@@ -40,6 +40,9 @@ def make_tokenizer(folded: Iterable[str], size: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(folded, trainer)
+    # The trainer numbers some entries in an order that differs from run to run.
+    entries = sorted(set(tokenizer.get_vocab(with_added_tokens=False)) - set(SPECIAL), key=lambda entry: (len(entry.removeprefix("##")), entry))
+    tokenizer.model = models.WordPiece({entry: number for number, entry in enumerate((*SPECIAL, *entries))}, unk_token="[UNK]")
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
