@@ -13,6 +13,7 @@ import click
 # serve never imports training: these commands are found by name among the installed entry points.
 COMMAND_GROUP = "lanmu.commands"
 _HELP = {
+    "pretrain": "Make an encoder from raw texts  [needs lanmu[train]].",
     "train": "Train a network from a config file  [needs lanmu[train]].",
     "evaluate": "Measure a bundle on annotated text  [needs lanmu[train]].",
     "export": "Turn a trained network into a bundle  [needs lanmu[train]].",

@@ -45,7 +45,7 @@ def tiny_run(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder that has what the README's commands need, at its place; ``data/corpus`` is empty."""
-    for name in ("docs/example.txt", "data/themes.toml", "training/configs/small.toml"):
+    for name in ("docs/example.txt", "data/themes.toml", "training/configs/small.toml", "training/configs/pretrain-small.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "data" / "corpus").mkdir()

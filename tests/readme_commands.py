@@ -32,6 +32,7 @@ TRAIN = ".venv/bin/lanmu train training/configs/mine.toml"
 EVALUATE = ".venv/bin/lanmu evaluate --bundle runs/mine/bundle --data held-out.jsonl --output runs/mine/report"
 EXPORT = ".venv/bin/lanmu export runs/mine --output bundles/mine --name mine"
 SERVE_MINE = ".venv/bin/lanmu serve --bundle bundles/mine"
+PRETRAIN = ".venv/bin/lanmu pretrain training/configs/pretrain-small.toml"
 COPY_THEMES = "cp data/themes.toml my-themes.toml"
 MAKE = {
     "make serve": [".venv/bin/python -m pip install --quiet --no-compile --editable .", ".venv/bin/lanmu serve"],
@@ -49,7 +50,7 @@ MAKE = {
 }
 """What each does on a machine that has nothing yet, but for making ``.venv`` and noting what is installed."""
 
-HANDLED = (CURL, LABEL, LABEL_STDIN, ANNOTATE, KEEP_APART, COPY_CONFIG, TRAIN, EVALUATE, EXPORT, SERVE_MINE, COPY_THEMES, *MAKE)
+HANDLED = (CURL, LABEL, LABEL_STDIN, ANNOTATE, KEEP_APART, COPY_CONFIG, TRAIN, EVALUATE, EXPORT, SERVE_MINE, PRETRAIN, COPY_THEMES, *MAKE)
 """Patterns of the commands that the tests below run, each with its own."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from serve.settings import Settings, variable
 from training.config import TrainConfig
+from training.pretrain_config import PretrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -38,13 +39,14 @@ def fenced(text: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def test_every_key_of_the_configuration_is_listed_with_its_default() -> None:
-    rows = keyed_rows(section("docs/training.md", "Configuration"))
+@pytest.mark.parametrize(("page", "kind"), [("docs/training.md", TrainConfig), ("docs/pretraining.md", PretrainConfig)])
+def test_every_key_of_a_configuration_is_listed_with_its_default(page: str, kind: Any) -> None:
+    rows = keyed_rows(section(page, "Configuration"))
     assert [key for key, _ in rows] == list(dict(rows))
     listed: dict[str, Any] = {key: None if cell == "required" else tomllib.loads(f"key = {cell.strip('`')}")["key"] for key, cell in rows}
     expected: dict[str, Any] = {
         field.name: None if field.default is dataclasses.MISSING else list(field.default) if isinstance(field.default, tuple) else field.default
-        for field in dataclasses.fields(TrainConfig)
+        for field in dataclasses.fields(kind)
     }
     assert listed == expected
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoModel, AutoTokenizer
 
 from data.corpus import Record, parse_record, record_to_json
 from data.themes import read_themes
@@ -24,6 +25,7 @@ from tests.readme_commands import (
     EVALUATE,
     EXPORT,
     KEEP_APART,
+    PRETRAIN,
     SERVE_MINE,
     TRAIN,
     ask,
@@ -34,7 +36,9 @@ from tests.readme_commands import (
     toml_blocks,
 )
 from tests.test_docs import read
+from tests.tiny import starter_records, write_records
 from training.config import read_config
+from training.pretrain_config import read_pretrain_config
 
 STARTER_PARAGRAPHS = 400
 SURE_THEME, SURE_TAG = 1.0, 2.0
@@ -48,8 +52,6 @@ def sure_records() -> list[Record]:
     An export measures int8 against fp32 and writes nothing beyond half a point. Among so few paragraphs one flipped label is more
     than that, so none may be on the brink.
     """
-    from tests.tiny import starter_records
-
     records, themes = starter_records(STARTER_PARAGRAPHS), read_themes()
     encodings, scores = Classifier.open(threads=1).score([record.text for record in records])
     sure = []
@@ -158,3 +160,23 @@ def theme_scores(folder: Path, texts: list[str]) -> Mapping[str, list[float]]:
     classifier = reference_classifier(TorchSession(load_network(folder)), folder, themes, (Calibration(),) * len(themes), 1.0, (384, 96))
     logits = np.stack([one.theme_logits for one in classifier.score(texts)[1]]).astype(np.float64)
     return {theme.id: (1 / (1 + np.exp(-logits[:, place]))).tolist() for place, theme in enumerate(themes)}
+
+
+def test_an_encoder_is_pretrained_as_shown(checkout: Path) -> None:
+    """With the settings of the configuration that is shown but for its size, which would take minutes."""
+    config = checkout / PRETRAIN.split()[-1]
+    assert config.read_text(encoding="utf-8") == read("training/configs/pretrain-small.toml")
+    for path in (read_pretrain_config(config).texts[0], *read_pretrain_config(config).probe):
+        assert Path(path) == checkout / "data/corpus"
+    records = starter_records(60)
+    write_records(checkout / "data/corpus/starter.jsonl", records)
+    set_keys(
+        config,
+        "tokens = 2048\nvocabulary = 1500\nlayers = 1\nhidden_size = 32\nheads = 2\nsave_steps = 4\nprobe_paragraphs = 30\n"
+        "probe_epochs = 1\nrow_tokens = 64\nshort_row_tokens = 32\nbatch_tokens = 512\nheld_out_rows = 2",
+    )
+    result = done(PRETRAIN, checkout)
+    assert "encoder: " in result.stdout
+    encoder = checkout / "runs/encoder/encoder"
+    assert AutoModel.from_pretrained(encoder).config.num_hidden_layers == 1
+    assert AutoTokenizer.from_pretrained(encoder).tokenize("市政府") == ["市", "政", "府"]
