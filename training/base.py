@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,6 +19,8 @@ from model.lexicon import Lexicon
 from model.network import LanmuConfig, LanmuModel
 from model.ngrams import NgramIndex
 
+PRETRAINING = "pretraining.json"
+"""In an encoder's folder: the settings, the tokens read and the curve."""
 _NOT_THE_ENCODERS = ("themes", "auxiliary_tags", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
 
 
@@ -147,6 +150,18 @@ def check_ngrams(network: LanmuModel, folder: Path) -> None:
     ):
         if max(0, rows - 1) != len(listed):
             raise BundleError(f"{folder / NGRAMS}: expected {max(0, rows - 1)} n-grams for the {head}' linear part, got {len(listed)}")
+
+
+def pretraining_of(base: str) -> dict[str, Any]:
+    """What ``base`` tells of its encoder's pre-training: its own note, or what a bundle's manifest kept of it; empty where it tells nothing."""
+    note, manifest = Path(base) / PRETRAINING, Path(base) / MANIFEST
+    if note.is_file():
+        found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        return found
+    if manifest.is_file():
+        kept: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8")).get("about", {}).get("pretraining", {})
+        return kept
+    return {}
 
 
 def is_bundle(base: str) -> bool:

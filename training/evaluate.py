@@ -11,7 +11,9 @@
         "macro": {"precision": E, "recall": E, "f1": E}, "micro": the same,
         "departments": {"gold": n, "predicted": n, "precision": E, "recall": E, "f1": E, "ece": E,
                         "errors": {"missed": n, "spurious": n, "boundary": n},
-                        "unseen_names": {"gold": n, "recall": E}, "seen_names": the same},
+                        "unseen_names": {"gold": n, "recall": E}, "seen_names": the same,
+                        "by_name_length": {"≤3" … ">12": {"gold": n, "right": n, "cut": n, "missed": n, "recall": E}},
+                        "by_level": {"central" | "province" …: the same}, "by_organ_kind": {"party" …: the same}},
         "by_source": {source: {"paragraphs": n, "theme_gold": n, "macro_f1": E, "micro_f1": E,
                                "department_gold": n, "department_f1": E}},
         "by_length": {"≤60" | "≤120" | "≤200" | ">200": the same}}}}
@@ -127,12 +129,21 @@ def command(bundle: Path, data_paths: tuple[Path, ...], train_paths: tuple[Path,
     }
     click.echo(table(evaluation, themes))
     if output is not None:
-        write_evaluation(output, evaluation, corpus.records, themes, runs)
+        write_evaluation(output, evaluation, corpus.records, themes, runs, classifier.bundle.about)
         click.echo(f"wrote {output / 'evaluation.json'} and {output / 'report.html'}", err=True)
 
 
-def write_evaluation(output: Path, evaluation: Mapping[str, Any], records: Sequence[Record], themes: Sequence[Theme], runs: Sequence[Run]) -> None:
+def write_evaluation(
+    output: Path,
+    evaluation: Mapping[str, Any],
+    records: Sequence[Record],
+    themes: Sequence[Theme],
+    runs: Sequence[Run],
+    about: Mapping[str, Any] | None = None,
+) -> None:
     """Write ``evaluation.json`` and ``report.html`` into the folder ``output``, which is made where it is missing.
+
+    ``about`` is what the bundle's manifest says of its making.
 
     Raises:
         OSError: If they cannot be written.
@@ -140,7 +151,7 @@ def write_evaluation(output: Path, evaluation: Mapping[str, Any], records: Seque
     output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(evaluation, ensure_ascii=False, indent=1, allow_nan=False)
     (output / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-    (output / "report.html").write_text(render_report(evaluation, records, themes, runs), encoding="utf-8")
+    (output / "report.html").write_text(render_report(evaluation, records, themes, runs, about), encoding="utf-8")
 
 
 def _read(paths: Sequence[Path], themes: Sequence[Theme]) -> Corpus:

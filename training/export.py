@@ -305,6 +305,9 @@ def _build(
         if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes", "data_card")
     }
     facts = {"parity": parity, "training": {"recipe": recipe, "records": len(records), "dev": len(dev), "minutes": about["minutes"]}}
+    facts["training"]["loss"] = about.get("loss", {})
+    if "pretraining" in about:
+        facts["pretraining"] = about["pretraining"]
     (folder / CARD).write_text(model_card(name, themes, calibrations, facts, _data(config)), encoding="utf-8")
     return write_bundle(folder, name, themes, calibrations, temperature, steps, *window, facts)
 

@@ -119,6 +119,59 @@ def span_errors(kinds: Mapping[str, Mapping[str, int]]) -> str:
         return _svg(figure, "span mistakes by kind")
 
 
+def name_fates(groups: Mapping[str, Mapping[str, Any]], title: str) -> str:
+    """What became of the gold names of each group, as stacked shares with the number of names beside; group → right, cut, missed, gold."""
+    with matplotlib.rc_context(_SETTINGS):
+        names = list(groups)
+        figure = Figure(figsize=(6.2, 0.34 * len(names) + 1.2), layout="constrained")
+        axis = figure.subplots()
+        labels = [name.replace("≤", "to ").replace(">", "over ") for name in names]
+        left = np.zeros(len(names))
+        for fate, colour in (("right", _COLOURS[2]), ("cut", _COLOURS[3]), ("missed", _COLOURS[0])):
+            shares = np.array([groups[name][fate] / groups[name]["gold"] for name in names])
+            axis.barh(labels, shares, left=left, color=colour, label=fate, height=0.7)
+            left += shares
+        for place, name in enumerate(names):
+            axis.text(1.01, place, str(groups[name]["gold"]), va="center", fontsize=8)
+        axis.set(xlabel="share of the names", xlim=(0, 1.08), title=title)
+        axis.grid(visible=False)
+        axis.invert_yaxis()
+        axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.28 if len(names) < 6 else -0.14))
+        return _svg(figure, title)
+
+
+def learning_curves(pretraining: Sequence[Mapping[str, Any]], training: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """How the loss fell: of pre-training over millions of tokens with the probe beside, and of each phase of the training over its steps.
+
+    Args:
+        pretraining: Points of ``curve.jsonl``; may be empty.
+        training: Phase → ``[step, loss]`` pairs; may be empty.
+    """
+    probed = [one for one in pretraining if "probe_department_f1" in one]
+    panels = bool(pretraining) + bool(probed) + len(training)
+    with matplotlib.rc_context(_SETTINGS):
+        figure, axes = _grid(panels, 3.1)
+        rest = iter(axes)
+        if pretraining:
+            axis = next(rest)
+            tokens = [one["tokens"] / 1e6 for one in pretraining]
+            for colour, key, label in ((_COLOURS[1], "loss", "read"), (_COLOURS[0], "held_out_loss", "held out")):
+                axis.plot(tokens, [one[key] for one in pretraining], color=colour, marker=".", linewidth=1.2, label=label)
+            axis.set(title="pre-training", xlabel="million tokens", ylabel="loss, nats a hidden token")
+            axis.legend(frameon=False, fontsize=8)
+        if probed:
+            axis = next(rest)
+            tokens = [one["tokens"] / 1e6 for one in probed]
+            for colour, key, label in ((_COLOURS[1], "probe_department_f1", "departments"), (_COLOURS[2], "probe_theme_macro_f1", "themes")):
+                axis.plot(tokens, [one[key] for one in probed], color=colour, marker=".", linewidth=1.2, label=label)
+            axis.set(title="probe", xlabel="million tokens", ylabel="F1 after a short fine-tuning")
+            axis.legend(frameon=False, fontsize=8)
+        for (name, points), axis in zip(training.items(), rest, strict=True):
+            axis.plot([step for step, _ in points], [loss for _, loss in points], color=_COLOURS[0], linewidth=1.2)
+            axis.set(title=f"training: {name}", xlabel="step", ylabel="loss")
+        return _svg(figure, "learning curves")
+
+
 def _grid(count: int, size: float) -> tuple[Figure, list[Axes]]:
     columns = min(count, 3 if count % 3 == 0 or count > 4 else 2)
     rows = -(-count // columns)

@@ -31,6 +31,7 @@ from transformers.utils import logging as transformers_logging
 from model.encoding import TOKENIZER
 from model.errors import LanmuError
 from model.folding import fold
+from training.base import PRETRAINING, pretraining_of
 from training.beginnings import begin_with_neighbours, cooccurrence_vectors, look_at_neighbours
 from training.config import ConfigError
 from training.masking import Collator
@@ -193,6 +194,7 @@ class Checkpoints(TrainerCallback):
                 point |= found
             with self._curve.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(point) + "\n")
+            note(folder, self._config, read_curve(self._curve))
             click.echo("checkpoint: " + ", ".join(f"{name} {value}" for name, value in point.items()))
         PartialState().wait_for_everyone()
 
@@ -200,6 +202,21 @@ class Checkpoints(TrainerCallback):
 def read_curve(path: Path) -> list[dict[str, Any]]:
     """The points of a curve, one a checkpoint: ``step``, ``tokens``, ``minutes``, ``loss``, ``held_out_loss`` and what the probe gave."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def note(folder: Path, config: PretrainConfig, curve: Sequence[dict[str, Any]]) -> None:
+    """Write into an encoder's folder how it was made: settings, tokens and minutes in all, and the curve, of the one it went on from too."""
+    before = pretraining_of(config.start) if config.start else {}
+    tokens, minutes = before.get("tokens", 0), before.get("minutes", 0)
+    own = [{**one, "tokens": tokens + one["tokens"], "minutes": round(minutes + one["minutes"], 1)} for one in curve]
+    settings = {name: value for name, value in asdict(config).items() if name not in ("output", "start", "texts", "probe", "max_steps")}
+    about = {
+        "settings": settings,
+        "tokens": own[-1]["tokens"] if own else tokens,
+        "minutes": own[-1]["minutes"] if own else minutes,
+        "curve": [*before.get("curve", []), *own],
+    }
+    (folder / PRETRAINING).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def run_probe(encoder: Path, config: PretrainConfig) -> dict[str, float]:

@@ -32,7 +32,24 @@ class Run:
     predictions: Sequence[Prediction]
 
 
-def render_report(evaluation: Mapping[str, Any], records: Sequence[Record], themes: Sequence[Theme], runs: Sequence[Run]) -> str:
+_LEVELS = {
+    "central": "中央",
+    "province": "省级",
+    "prefecture": "地市级",
+    "county": "县级",
+    "town": "乡镇街道",
+    "several": "名称不定级",
+    "unread": "名录未收",
+}
+_ORGAN_KINDS = {
+    "party": "党委", "congress": "人大", "government": "政府", "supervision": "监察", "court": "法院", "procuratorate": "检察院", "cppcc": "政协",
+    "military": "军队武警", "people": "群团", "democratic": "民主党派", "institution": "事业单位", "unread": "名录未收",
+}  # fmt: skip
+
+
+def render_report(
+    evaluation: Mapping[str, Any], records: Sequence[Record], themes: Sequence[Theme], runs: Sequence[Run], about: Mapping[str, Any] | None = None
+) -> str:
     """The page.
 
     Args:
@@ -40,6 +57,7 @@ def render_report(evaluation: Mapping[str, Any], records: Sequence[Record], them
         records: What was evaluated; the page quotes the worst mistakes among them.
         themes: The themes.
         runs: The labellers' answers; the first is what the page is about, the rest are baselines.
+        about: What the bundle's manifest says of its making: ``pretraining`` and ``training`` with their curves are drawn.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"estimate": _estimate, "short": _short}
@@ -53,7 +71,10 @@ def render_report(evaluation: Mapping[str, Any], records: Sequence[Record], them
         main=main.name,
         titles={run.name: _TITLES.get(run.name, run.name) for run in runs},
         kinds=_KINDS,
-        drawings={name: Markup(drawing) for name, drawing in _drawings(evaluation, records, themes, runs).items()},
+        drawings={name: Markup(drawing) for name, drawing in (_drawings(evaluation, records, themes, runs) | _curves(about or {})).items()},
+        about=about or {},
+        levels=_LEVELS,
+        organ_kinds=_ORGAN_KINDS,
         theme_mistakes=worst_themes(records, main.predictions, themes) if themed else [],
         span_mistakes=worst_spans(records, main.predictions) if spanned else {},
     )
@@ -76,7 +97,16 @@ def _drawings(evaluation: Mapping[str, Any], records: Sequence[Record], themes: 
     kinds = {name: one["departments"]["errors"] for name, one in evaluation["labellers"].items() if one["departments"] is not None}
     if kinds:
         drawings["spans"] = plots.span_errors(kinds)
+    departments = evaluation["labellers"][runs[0].name]["departments"] or {}
+    for key, title in (("by_name_length", "by length of the name"), ("by_level", "by level of the organ"), ("by_organ_kind", "by kind of organ")):
+        if departments.get(key):
+            drawings[key] = plots.name_fates(departments[key], title)
     return drawings
+
+
+def _curves(about: Mapping[str, Any]) -> dict[str, str]:
+    pretraining, training = about.get("pretraining", {}).get("curve", []), about.get("training", {}).get("loss", {})
+    return {"learning": plots.learning_curves(pretraining, training)} if pretraining or training else {}
 
 
 def _reliability(records: Sequence[Record], themes: Sequence[Theme], run: Run) -> dict[str, tuple[FloatArray, npt.NDArray[np.bool_]]]:

@@ -13,7 +13,8 @@ from data.themes import Theme
 from model.folding import fold
 from training.labelling import Prediction
 from training.metrics import UNKNOWN, Bootstrap, FloatArray, IntArray, ece, ece_counts, macro, precision_recall_f1, theme_counts
-from training.spans import SpanMatch, match_spans
+from training.organ_groups import KINDS, LEVELS, NAME_LENGTH_BUCKETS, level_and_kind, name_length
+from training.spans import Place, SpanMatch, match_spans
 
 LENGTHS = (60, 120, 200)
 """Upper ends of the length buckets, in code points; a last one holds what is longer."""
@@ -146,7 +147,26 @@ class Scorer:
             "ece": self._estimates(answers, ("ece",), ece)["ece"] if calibrated else None,
             "errors": kinds,
             **{f"{which}_names": self._names(matches, which == "seen") for which in ("unseen", "seen")},
+            "by_name_length": self._name_groups(matches, name_length, NAME_LENGTH_BUCKETS),
+            "by_level": self._name_groups(matches, lambda name: level_and_kind(name)[0], LEVELS),
+            "by_organ_kind": self._name_groups(matches, lambda name: level_and_kind(name)[1], KINDS),
         }
+
+    def _name_groups(self, matches: Sequence[SpanMatch | None], group_of: Callable[[str], str], order: Sequence[str]) -> Mapping[str, Measures]:
+        """What became of the gold names of each group that has any: found exactly, cut at an edge, or missed; and recall."""
+        counts = {group: np.zeros((len(matches), 3), np.int64) for group in order}
+        fates = {group: dict.fromkeys(("right", "cut", "missed"), 0) for group in order}
+        for row, (record, match) in enumerate(zip(self.records, matches, strict=True)):
+            if match is None:
+                continue
+            text = fold(record.text)
+            places: dict[str, tuple[Place, ...]] = {"right": match.right, "cut": match.cut, "missed": match.missed}
+            for fate, found in places.items():
+                for start, end in found:
+                    group = group_of(text[start:end])
+                    counts[group][row, 0 if fate == "right" else 2] += 1
+                    fates[group][fate] += 1
+        return {group: {"gold": int(own.sum()), **fates[group], "recall": self._prf(own)["recall"]} for group, own in counts.items() if own.any()}
 
     def _names(self, matches: Sequence[SpanMatch | None], seen: bool) -> Measures | None:
         """Recall on the gold names that do, or do not, stand in the training files."""

@@ -30,7 +30,7 @@ from model.encoding import NGRAMS, Encoder
 from model.errors import LanmuError
 from model.network import LanmuModel
 from model.ngrams import NgramIndex
-from training.base import check_ngrams, is_bundle, load_network, new_network, save_network, save_tokenizer
+from training.base import check_ngrams, is_bundle, load_network, new_network, pretraining_of, save_network, save_tokenizer
 from training.config import ConfigError, TrainConfig, read_config
 from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, TrainingItems, collate, read_auxiliary, silver_features, to_dataset
 from training.hashed import read_hashed
@@ -45,6 +45,7 @@ LOG = logging.getLogger("lanmu")
 NETWORK_FOLDER = "network"
 BUNDLE_FOLDER = "bundle"
 TRAINING = "training.json"
+_CURVE_POINTS = 200
 
 
 class ByLength(LengthGroupedSampler):
@@ -109,8 +110,8 @@ class Clock(TrainerCallback):
 
 def run_phase(
     name: str, network: LanmuModel, items: TrainingItems, config: TrainConfig, epochs: int, learning_rate: float, schedule: str, clock: Clock
-) -> None:
-    """Train ``network`` on ``items``, from the last checkpoint of the phase where there is one."""
+) -> list[tuple[int, float]]:
+    """Train ``network`` on ``items``, from the last checkpoint of the phase where there is one; returns steps and losses, at most some 200."""
     folder = Path(config.output) / name
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -146,6 +147,8 @@ def run_phase(
     if checkpoint:
         click.echo(f"{name}: going on from {Path(checkpoint).name}")
     trainer.train(resume_from_checkpoint=checkpoint)
+    points = [(int(one["step"]), round(float(one["loss"]), 4)) for one in trainer.state.log_history if "loss" in one]
+    return points[:: max(1, len(points) // _CURVE_POINTS)]
 
 
 def train(config: TrainConfig) -> Path:
@@ -180,19 +183,24 @@ def train(config: TrainConfig) -> Path:
         theme_loss_weight=config.theme_loss_weight,
     )
     check_ngrams(network, folder)
+    losses: dict[str, list[tuple[int, float]]] = {}
     silver_done = output / "silver" / "network"
     if config.raw_paragraphs and (silver_done / NETWORK).is_file():
         network.load_state_dict(load_network(silver_done).state_dict(), strict=False)
     elif config.raw_paragraphs:
         paragraphs = make_silver(output / "silver", config.raw, config.raw_paragraphs, records, dev, themes, config.seed)
-        run_phase("silver", network, silver_features(paragraphs, encoder), config, 1, config.silver_learning_rate, "constant_with_warmup", clock)
+        losses["silver"] = run_phase(
+            "silver", network, silver_features(paragraphs, encoder), config, 1, config.silver_learning_rate, "constant_with_warmup", clock
+        )
         save_network(network, silver_done, themes)
     substitution = Substitution(records, config.substitute, config.seed) if config.substitute else None
     gold = ParagraphDataset(to_dataset(records), encoder, themes, substitution, auxiliary)
-    run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear", clock)
+    losses["gold"] = run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear", clock)
     add_linear_parts(network, folder, records, dev, themes, encoder, config)
     save_network(network, folder, themes)
-    about = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round(clock.minutes, 1)}
+    about: dict[str, Any] = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round(clock.minutes, 1), "loss": losses}
+    if pretraining := pretraining_of(config.base):
+        about["pretraining"] = pretraining
     (folder / TRAINING).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return folder
 

@@ -40,12 +40,14 @@ class Organs:
         unsure: The same for short forms that organs of regions share.
         types: What is written of an organ, ``{}`` in place of its region → its forms, by level.
         prefixes: What may stand before a region, longest first; ends with "".
+        central_kinds: Official name of a central organ → its kind.
     """
 
     central: dict[str, str]
     unsure: dict[str, str]
     types: dict[str, tuple[Form, ...]]
     prefixes: tuple[str, ...]
+    central_kinds: dict[str, str]
 
 
 @cache
@@ -53,8 +55,10 @@ def organs() -> Organs:
     """The tables, read once."""
     central: dict[str, str] = {}
     unsure: dict[str, str] = {}
-    for _, name, cell in rows("central.tsv", 3):
+    central_kinds: dict[str, str] = {}
+    for kind, name, cell in rows("central.tsv", 3):
         central[name] = name
+        central_kinds[name] = kind
         for short, sure in marked(cell):
             (central if sure else unsure)[short] = name
     types: dict[str, list[Form]] = {}
@@ -67,7 +71,7 @@ def organs() -> Organs:
             for key in _keys(form.pattern, [written.replace("*", match[2]) for written in cell.split()]):
                 types.setdefault(key, []).append(form)
     prefixes = sorted({key.split("{}")[0] for key in types}, key=len, reverse=True)
-    return Organs(central, unsure, {key: tuple(forms) for key, forms in types.items()}, tuple(prefixes))
+    return Organs(central, unsure, {key: tuple(forms) for key, forms in types.items()}, tuple(prefixes), central_kinds)
 
 
 def _keys(pattern: str, written: list[str]) -> set[str]:
