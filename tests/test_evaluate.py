@@ -114,6 +114,7 @@ def test_names_are_grouped_by_length_level_and_kind() -> None:
         ("呼和浩特市中级人民法院", "prefecture", "court"),
         ("县人大常委会", "county", "congress"),
         ("市政府", "several", "government"),
+        ("双辽市畜牧业管理局", "county", "unread"),
         ("某某某", "unread", "unread"),
     ],
 )

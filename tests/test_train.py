@@ -62,7 +62,11 @@ def test_the_manifest_tells_what_quantization_cost(tiny_bundle: Path) -> None:
         assert parity[f"{name}_points_lost"] <= 0.5
     assert bundle.name == "tiny"
     assert bundle.label in f"tiny@{bundle.version}"
-    assert "tiny" in (tiny_bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert bundle.about["training"]["loss"]["gold"][-1][1] < bundle.about["training"]["loss"]["gold"][0][1]
+    card = (tiny_bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith("# Model card: lanmu bundle `tiny`\n")
+    assert "On the held-out paragraphs that thresholds were fitted on, so they flatter." in card
+    assert "| departments, exact span | " in card
 
 
 def test_a_loss_over_the_gate_is_refused() -> None:

@@ -23,6 +23,8 @@ class TrainConfig:
         dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
         themes: Theme list to train for; the project's own where empty.
         data_card: Markdown file on the data, their sources and licences, for the model card; the files' names where empty.
+        test: Annotated JSONL files or folders that only the model card's figures are measured on; on ``dev`` where empty.
+        card_examples: TOML file of examples of known failures, written for the card; none where empty.
         raw: JSONL files (``{"text"}`` a line, plain or .zst, .gz) of unlabelled news for the silver phase.
         hashed: Labels by a hash of the text (``training/hashed.py``) of paragraphs that stand in ``raw``; trained on like ``train``.
         raw_paragraphs: Paragraphs of ``raw`` that linear teachers label and the network reads first; 0 for no silver phase.
@@ -58,6 +60,8 @@ class TrainConfig:
     dev_share: float = 0.1
     themes: str = ""
     data_card: str = ""
+    test: tuple[str, ...] = ()
+    card_examples: str = ""
     raw: tuple[str, ...] = ()
     hashed: tuple[str, ...] = ()
     raw_paragraphs: int = 0
@@ -123,10 +127,10 @@ def read_config(path: Path) -> TrainConfig:
     if checked.get("bf16", "auto") not in ("auto", "yes", "no"):
         raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
     folder = path.resolve().parent
-    for name in ("train", "dev", "raw", "hashed", "auxiliary"):
+    for name in ("train", "dev", "test", "raw", "hashed", "auxiliary"):
         checked[name] = tuple(str((folder / one).resolve()) for one in checked.get(name, ()))
     checked["output"] = str((folder / checked["output"]).resolve())
-    for name in ("themes", "data_card"):
+    for name in ("themes", "data_card", "card_examples"):
         if checked.get(name):
             checked[name] = str((folder / checked[name]).resolve())
     if (folder / checked["base"]).is_dir():

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
-from data.corpus import Record
+from data.corpus import Record, read_corpus
 from data.themes import Theme, read_themes
 from model.batching import Batch, batches, distinct_windows
 from model.bundle import CARD, SERVING, Bundle, write_bundle
@@ -30,9 +30,11 @@ from model.network import LanmuModel
 from model.ngrams import NGRAM_COLUMNS
 from model.session import Session, open_session
 from training.base import check_ngrams, load_network, save_network
+from training.baselines import department_names
 from training.calibration import fit_calibrations, fit_tag_temperature
-from training.card import model_card
+from training.card import failures, model_card, read_examples
 from training.config import ConfigError, TrainConfig, config_from
+from training.evaluate import evaluate
 from training.labelling import BundleLabeller
 from training.linear_tags import transitions_of
 from training.runtime import TorchSession, reference_classifier
@@ -302,14 +304,29 @@ def _build(
     recipe = {
         key: value
         for key, value in about["config"].items()
-        if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes", "data_card")
+        if not isinstance(value, (list, tuple)) and key not in ("base", "output", "themes", "data_card", "card_examples")
     }
     facts = {"parity": parity, "training": {"recipe": recipe, "records": len(records), "dev": len(dev), "minutes": about["minutes"]}}
-    facts["training"]["loss"] = about.get("loss", {})
+    facts["training"] |= {"loss": about.get("loss", {}), "cores": about.get("cores", 1)}
     if "pretraining" in about:
         facts["pretraining"] = about["pretraining"]
-    (folder / CARD).write_text(model_card(name, themes, calibrations, facts, _data(config)), encoding="utf-8")
+    classifier = reference_classifier(session, folder, themes, calibrations, temperature, window, steps)
+    (folder / CARD).write_text(_card(name, classifier, records, dev, config, facts), encoding="utf-8")
     return write_bundle(folder, name, themes, calibrations, temperature, steps, *window, facts)
+
+
+def _card(name: str, classifier: Classifier, records: Sequence[Record], dev: Sequence[Record], config: TrainConfig, facts: Mapping[str, Any]) -> str:
+    themes, calibrations = classifier.bundle.themes, classifier.bundle.calibrations
+    measured_on, held = "On the held-out paragraphs that thresholds were fitted on, so they flatter.", list(dev)
+    if config.test:
+        held = read_corpus([Path(path) for path in config.test], themes).records
+        files = ", ".join(f"`{Path(path).name}`" for path in config.test)
+        measured_on = f"On {files}, {len(held)} paragraphs that nothing was fitted on."
+    labeller = BundleLabeller(classifier)
+    evaluation, _ = evaluate([labeller], held, themes, department_names(records))
+    examples = read_examples(Path(config.card_examples)) if config.card_examples else []
+    known = failures(classifier, examples) if examples else "No examples were given."
+    return model_card(name, themes, calibrations, facts, _data(config), evaluation["labellers"][labeller.name], measured_on, known)
 
 
 def _data(config: TrainConfig) -> str:

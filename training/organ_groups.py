@@ -50,7 +50,8 @@ def level_and_kind(name: str) -> tuple[str, str]:
         return "central", organs().central_kinds.get(reading.name, "unread")
     if not reading.forms:
         return "unread", "unread"
-    kind = kinds.pop() if len(kinds) == 1 else "unread"
+    # A name that the register lacks may still tell its region; its kind is then "".
+    kind = (kinds.pop() if len(kinds) == 1 else "") or "unread"
     if reading.town:
         return "town", kind
     if reading.regions:

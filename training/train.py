@@ -198,7 +198,14 @@ def train(config: TrainConfig) -> Path:
     losses["gold"] = run_phase("gold", network, gold, config, config.epochs, config.learning_rate, "linear", clock)
     add_linear_parts(network, folder, records, dev, themes, encoder, config)
     save_network(network, folder, themes)
-    about: dict[str, Any] = {"config": asdict(config), "records": len(records), "dev": len(dev), "minutes": round(clock.minutes, 1), "loss": losses}
+    about: dict[str, Any] = {
+        "config": asdict(config),
+        "records": len(records),
+        "dev": len(dev),
+        "minutes": round(clock.minutes, 1),
+        "cores": torch.get_num_threads(),
+        "loss": losses,
+    }
     if pretraining := pretraining_of(config.base):
         about["pretraining"] = pretraining
     (folder / TRAINING).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -249,7 +256,7 @@ def add_linear_parts(
     index.save(folder / NGRAMS)
 
 
-FREE_KEYS = ("output", "data_card", "save_steps")
+FREE_KEYS = ("output", "data_card", "test", "card_examples", "save_steps")
 """Keys that may differ when a training goes on: nothing that is learnt depends on them."""
 
 
