@@ -18,6 +18,7 @@ from model.errors import BundleError
 from model.lexicon import Lexicon
 from model.network import LanmuConfig, LanmuModel
 from model.ngrams import NgramIndex
+from training.runtime import attention
 
 PRETRAINING = "pretraining.json"
 """In an encoder's folder: the settings, the tokens read and the curve."""
@@ -57,7 +58,9 @@ def new_network(
     if not ours:
         settings |= {"local_width": local_width, "lexicon_width": lexicon_width}
         settings["num_hidden_layers"] = min(layers or settings["num_hidden_layers"], settings["num_hidden_layers"])
-    network = LanmuModel(LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, theme_loss_weight=theme_loss_weight, **settings)).float()
+    config = LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, theme_loss_weight=theme_loss_weight, **settings)
+    config._attn_implementation = attention()
+    network = LanmuModel(config).float()
     if ours:
         _fill(network, folder, themes)
     else:

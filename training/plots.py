@@ -115,7 +115,7 @@ def span_errors(kinds: Mapping[str, Mapping[str, int]]) -> str:
             axis.bar_label(bars, padding=3, fontsize=8)
         axis.set(yticks=np.arange(len(names)) + height * (len(kinds) - 1) / 2, yticklabels=names, xlabel="spans")
         axis.invert_yaxis()
-        axis.legend(frameon=False, fontsize=8)
+        figure.legend(frameon=False, fontsize=8, ncols=2, loc="outside lower center")
         return _svg(figure, "span mistakes by kind")
 
 
@@ -136,7 +136,7 @@ def name_fates(groups: Mapping[str, Mapping[str, Any]], title: str) -> str:
         axis.set(xlabel="share of the names", xlim=(0, 1.08), title=title)
         axis.grid(visible=False)
         axis.invert_yaxis()
-        axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.28 if len(names) < 6 else -0.14))
+        figure.legend(frameon=False, fontsize=8, ncols=3, loc="outside lower center")
         return _svg(figure, title)
 
 

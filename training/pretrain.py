@@ -39,7 +39,7 @@ from training.objectives import MaskedModel, ReplacedModel, encoder_config, new_
 from training.optimizers import MuonWithAdamW, adamw
 from training.packing import RowArray, held_out, pack
 from training.pretrain_config import PretrainConfig, read_pretrain_config
-from training.runtime import use_bf16
+from training.runtime import attention, use_bf16
 from training.texts import read_texts, text_files
 from training.vocabulary import make_tokenizer, save_for_transformers, token_id
 
@@ -307,8 +307,7 @@ def _model(config: PretrainConfig, tokenizer: Tokenizer, rows: RowArray) -> Mask
     """The objective's model: as ``start`` was left, or from the configured beginning."""
     size = (tokenizer.get_vocab_size(), config.hidden_size, config.layers, config.heads, config.intermediate_size, config.positions)
     shape: BertConfig = AutoConfig.from_pretrained(config.start) if config.start else encoder_config(*size)
-    # On a CPU plain products are faster over short rows than the fused attention.
-    shape._attn_implementation = "sdpa" if torch.cuda.is_available() else "eager"
+    shape._attn_implementation = attention()
     model = new_model(shape, config.objective, config.generator_layers, config.detection_weight)
     if config.start:
         state = {f"bert.{name.removeprefix('bert.')}": tensor.float() for name, tensor in load_file(_start(config) / "model.safetensors").items()}
