@@ -5,7 +5,7 @@ A bundle is a folder:
 =====================  ==================================================================
 ``manifest.json``      format version, hash and size of each file, calibration, provenance
 ``serving.onnx``       the weights for serving: one quantized ONNX file for every CPU runtime
-``network.safetensors``  the weights to go on training from (fp16), with ``config.json``
+``network.safetensors``  the weights to go on training from (fp16, embedding tables int8), with ``config.json``
 ``tokenizer.json``     Hugging Face ``tokenizers``
 ``lexicon.tsv``        the names that the network was shown beside the characters
 ``ngrams.npz``         the n-grams of both heads' linear parts, as hashes

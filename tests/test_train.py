@@ -108,6 +108,16 @@ def test_an_int8_table_is_off_by_half_a_step_at_most() -> None:
     assert ((RowQuantizedEmbedding(table)(ids) - table(ids)).abs() <= step / 2 + 1e-6).all()
 
 
+def test_training_goes_on_from_a_bundles_weights_nearly_as_they_were(tiny_run: Path, tiny_bundle: Path) -> None:
+    windows, _ = distinct_windows(Encoder.from_folder(tiny_bundle, 64, 16).encode([record.text for record in starter_records(20)]))
+    whole, kept = (load_network(folder) for folder in (tiny_run / "network", tiny_bundle))
+    for batch in batches(windows):
+        before, after = (next(TorchSession(network).run([batch])) for network in (whole, kept))
+        assert np.abs(before.theme_logits - after.theme_logits).max() < 0.3
+        assert np.abs(before.tag_logits - after.tag_logits)[batch.attention_mask > 0].mean() < 0.05
+    assert (tiny_bundle / NETWORK).stat().st_size < 0.5 * (tiny_run / "network" / NETWORK).stat().st_size
+
+
 def test_a_known_theme_keeps_its_weights_beside_a_new_one(tiny_run: Path, tmp_path: Path) -> None:
     known = read_themes()
     windows, _ = distinct_windows(Encoder.from_folder(tiny_run / "network", 64, 16).encode(["市教育局取消三项证明，当日办结。"]))

@@ -22,6 +22,8 @@ from training.runtime import attention
 
 PRETRAINING = "pretraining.json"
 """In an encoder's folder: the settings, the tokens read and the curve."""
+_TABLES = ("word_embeddings.weight", "linear_tags.table.weight")
+_SCALE = ".scale"
 _NOT_THE_ENCODERS = ("themes", "auxiliary_tags", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
 
 
@@ -70,7 +72,12 @@ def new_network(
 
 
 def _fill(network: LanmuModel, folder: Path, themes: Sequence[Theme]) -> None:
-    state = {name: tensor.float() for name, tensor in load_file(folder / NETWORK).items()}
+    stored = load_file(folder / NETWORK)
+    state = {
+        name: tensor.float() * stored[name + _SCALE] if name + _SCALE in stored else tensor.float()
+        for name, tensor in stored.items()
+        if not name.endswith(_SCALE)
+    }
     known = [theme.id for theme in parse_themes((folder / THEMES).read_text(encoding="utf-8"), str(folder / THEMES))]
     target = network.state_dict()
     for name, tensor in state.items():
@@ -115,12 +122,27 @@ def save_tokenizer(base: str, folder: Path) -> None:
         AutoTokenizer.from_pretrained(base).backend_tokenizer.save(str(folder / TOKENIZER))
 
 
-def save_network(network: LanmuModel, folder: Path, themes: Sequence[Theme], dtype: torch.dtype = torch.float32) -> None:
-    """Write weights, configuration and themes; the auxiliary head stays behind."""
+def quantized_rows(table: Tensor) -> tuple[Tensor, Tensor]:
+    """``table [R, W]`` in int8, and the scale of each row ``[R, 1]`` that gives it back."""
+    scale = table.abs().amax(dim=1, keepdim=True).clamp(min=1e-8) / 127
+    return (table / scale).round().to(torch.int8), scale
+
+
+def save_network(network: LanmuModel, folder: Path, themes: Sequence[Theme], small: bool = False) -> None:
+    """Write weights, configuration and themes; the auxiliary head stays behind.
+
+    With ``small``, embedding tables are written in int8 with a scale a row, as they are served, and the rest in fp16; otherwise all in fp32.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    state: dict[str, Tensor] = {
-        name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in network.state_dict().items() if not name.startswith("auxiliary_head")
-    }
+    state: dict[str, Tensor] = {}
+    for name, tensor in network.state_dict().items():
+        if name.startswith("auxiliary_head"):
+            continue
+        weight = tensor.detach().cpu().float().contiguous()
+        if small and name.endswith(_TABLES):
+            state[name], state[name + _SCALE] = quantized_rows(weight)
+        else:
+            state[name] = weight.half() if small else weight
     save_file(state, folder / NETWORK, metadata={"format": "pt"})
     config = network.config.to_dict() | {"auxiliary_tags": 0}
     (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")

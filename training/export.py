@@ -29,7 +29,7 @@ from model.lexicon import NOWHERE
 from model.network import LanmuModel
 from model.ngrams import NGRAM_COLUMNS
 from model.session import Session, open_session
-from training.base import check_ngrams, load_network, save_network
+from training.base import check_ngrams, load_network, quantized_rows, save_network
 from training.baselines import department_names
 from training.calibration import fit_calibrations, fit_tag_temperature
 from training.card import failures, model_card, read_examples
@@ -71,9 +71,8 @@ class RowQuantizedEmbedding(nn.Module):
 
     def __init__(self, table: nn.Embedding) -> None:
         super().__init__()
-        weight = table.weight.detach()
-        scale = weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-8) / 127
-        self.register_buffer("weight", (weight / scale).round().to(torch.int8))
+        weight, scale = quantized_rows(table.weight.detach())
+        self.register_buffer("weight", weight)
         self.register_buffer("scale", scale)
         self.weight: Tensor
         self.scale: Tensor
@@ -281,7 +280,7 @@ def _build(
         shutil.copy(trained / file, folder / file)
     network = load_network(trained)
     check_ngrams(network, trained)
-    save_network(network, folder, themes, torch.float16)
+    save_network(network, folder, themes, small=True)
     steps = transitions_of(network.linear_tags)
     neutral = tuple(Calibration() for _ in themes)
 
