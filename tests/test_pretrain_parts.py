@@ -1,5 +1,6 @@
 """What pre-training is made of: vocabulary, packed rows, masks, beginnings, objectives, optimizer."""
 
+import io
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from training.config import ConfigError
 from training.masking import Collator, choose
 from training.objectives import MaskedModel, ReplacedModel, encoder_config
 from training.optimizers import MuonWithAdamW
-from training.packing import WORD_START, held_out, pack, word_starts
+from training.packing import WORD_START, RowArray, held_out, pack, word_starts
 from training.pretrain_config import PretrainConfig, read_pretrain_config
 from training.texts import text_files
 from training.vocabulary import common_characters, make_tokenizer, save_for_transformers, token_id
@@ -36,7 +37,7 @@ def texts(tmp_path: Path) -> Path:
     return path
 
 
-def collator(rows: np.ndarray, tokenizer: Tokenizer, masking: str = "word", noise: bool = True, long_share: float = 0.0) -> Collator:  # type: ignore[type-arg]
+def collator(rows: RowArray, tokenizer: Tokenizer, masking: str = "word", noise: bool = True, long_share: float = 0.0) -> Collator:
     special = [token_id(tokenizer, token) for token in ("[PAD]", "[CLS]", "[SEP]")]
     ids = token_id(tokenizer, "[CLS]"), token_id(tokenizer, "[MASK]")
     return Collator(rows, tokenizer.get_vocab_size(), special, *ids, 0.15, masking, 32, long_share, noise, 42)
@@ -67,7 +68,7 @@ def test_transformers_loads_the_tokenizer(tokenizer: Tokenizer, tmp_path: Path) 
 def test_rows_hold_every_text_in_order_without_padding(tokenizer: Tokenizer, texts: Path, tmp_path: Path) -> None:
     rows = np.asarray(pack([str(texts)], tokenizer, 64, tmp_path / "packed")).reshape(-1)
     ids = rows & (WORD_START - 1)
-    joined = "".join(tokenizer.id_to_token(int(one)).removeprefix("##") for one in ids)
+    joined = "".join(str(tokenizer.id_to_token(int(one))).removeprefix("##") for one in ids)
     expected = "[SEP]".join(
         "".join(token.removeprefix("##") for token in tokenizer.encode(fold(text), add_special_tokens=False).tokens) for text in TEXTS
     )
@@ -170,7 +171,7 @@ def test_heads_of_the_lowest_layers_begin_by_looking_at_their_neighbours() -> No
     torch.manual_seed(0)
     config = encoder_config(500, 384, 2, 6, 64, 128)
     config._attn_implementation = "eager"
-    bert = BertModel(config, add_pooling_layer=False).eval()
+    bert = BertModel(config, add_pooling_layer=False)
     begin_with_neighbours(bert)
     ids = torch.randint(5, 500, (1, 40))
     with torch.no_grad():
@@ -198,7 +199,7 @@ def test_the_loss_is_that_of_transformers_own_masked_model(tokenizer: Tokenizer,
     rows = pack([str(texts)], tokenizer, 64, tmp_path)
     batch = collator(rows, tokenizer)(range(4))
     config = encoder_config(tokenizer.get_vocab_size(), 32, 2, 2, 64, 64)
-    ours, theirs = MaskedModel(config).eval(), BertForMaskedLM(config).eval()
+    ours, theirs = MaskedModel(config), BertForMaskedLM(config)
     theirs.bert.load_state_dict(ours.bert.state_dict())
     theirs.cls.predictions.transform.load_state_dict(ours.guess.transform.state_dict())
     labels = torch.full_like(batch["original_ids"], -100)
@@ -251,9 +252,7 @@ def test_muon_takes_the_matrices_of_the_layers_and_its_state_can_be_read_back() 
         assert torch.equal(tensor, once[name]), name
 
 
-def _saved(state: dict[str, object]) -> object:
-    import io
-
+def _saved(state: dict[str, object]) -> io.BytesIO:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     buffer.seek(0)
