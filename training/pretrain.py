@@ -402,8 +402,13 @@ def command(config: Path) -> None:
         folder = pretrain(read_pretrain_config(config))
     except (ConfigError, LanmuError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    if PartialState().is_main_process:
+    state = PartialState()
+    if state.is_main_process:
         click.echo(f"encoder: {folder}")
+    if state.num_processes > 1:
+        # Left to the interpreter's end, a process whose peer is gone first may be aborted.
+        state.wait_for_everyone()
+        state.destroy_process_group()
 
 
 if __name__ == "__main__":
