@@ -22,13 +22,13 @@ from model.ngrams import LONGEST, NgramIndex
 from model.tags import NO_TRANSITIONS
 from tests.tiny import starter_records, tiny_config, write_records
 from training.base import load_network, new_network
-from training.config import ConfigError
+from training.config import ConfigError, read_config
 from training.export import Figures, ParityError, RowQuantizedEmbedding, check_parity, export_run, to_onnx
 from training.labelling import BundleLabeller
 from training.linear_tags import transitions_of
 from training.runtime import TorchSession, reference_classifier
 from training.scoring import department_f1, macro_f1
-from training.train import Clock, command, train
+from training.train import Clock, command, read_sets, train
 
 NEW_THEME = Theme("rural", "乡村振兴", "Rural revival", "乡村产业和治理。")
 
@@ -207,6 +207,22 @@ def test_a_run_with_nothing_to_train_on_is_told_in_a_line(tiny_checkpoint: Path,
     assert result.exit_code == 1
     assert result.output.startswith("Error: nothing to train on")
     assert "Traceback" not in result.output
+
+
+def test_a_share_of_split_joins_dev_and_the_rest_train(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    records = starter_records(40)
+    for name, part in (("train", records[:5]), ("dev", records[5:10]), ("both", records[10:])):
+        write_records(tmp_path / f"{name}.jsonl", part)
+    keys = f'base = "{tiny_checkpoint}"\noutput = "run"\ntrain = ["train.jsonl"]\nsplit = ["both.jsonl"]\ndev_share = 0.4\n'
+    for dev in ([], ["dev.jsonl"]):
+        (tmp_path / "c.toml").write_text(f"{keys}dev = {json.dumps(dev)}\n", encoding="utf-8")
+        train, held = read_sets(read_config(tmp_path / "c.toml"), read_themes())
+        ids = [{record.id for record in part} for part in (train, held)]
+        given, own = ({record.id for record in part} for part in (records[:5], records[5:10] if dev else []))
+        assert given <= ids[0] and own <= ids[1]
+        assert not ids[0] & ids[1]
+        assert ids[0] | ids[1] == given | own | {record.id for record in records[10:]}
+        assert 5 <= len(ids[1] - own) <= 20  # 12 of 30 on average
 
 
 @pytest.mark.bundle

@@ -20,7 +20,8 @@ class TrainConfig:
         output: Folder for checkpoints and the trained network.
         train: Annotated JSONL files or folders to train on.
         dev: Annotated JSONL files or folders; scores are calibrated and thresholds set on them.
-        dev_share: Share of ``train`` held out for that where ``dev`` is empty; near-duplicates stay on one side.
+        split: Annotated JSONL files or folders of which ``dev_share`` joins ``dev`` and the rest ``train``.
+        dev_share: That share; where neither ``dev`` nor ``split`` is given, the share of ``train`` held out. Near-duplicates stay on one side.
         themes: Theme list to train for; the project's own where empty.
         data_card: Markdown file on the data, their sources and licences, for the model card; the files' names where empty.
         test: Annotated JSONL files or folders that only the model card's figures are measured on; on ``dev`` where empty.
@@ -57,6 +58,7 @@ class TrainConfig:
     output: str
     train: tuple[str, ...]
     dev: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
     dev_share: float = 0.1
     themes: str = ""
     data_card: str = ""
@@ -127,7 +129,7 @@ def read_config(path: Path) -> TrainConfig:
     if checked.get("bf16", "auto") not in ("auto", "yes", "no"):
         raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
     folder = path.resolve().parent
-    for name in ("train", "dev", "test", "raw", "hashed", "auxiliary"):
+    for name in ("train", "dev", "split", "test", "raw", "hashed", "auxiliary"):
         checked[name] = tuple(str((folder / one).resolve()) for one in checked.get(name, ()))
     checked["output"] = str((folder / checked["output"]).resolve())
     for name in ("themes", "data_card", "card_examples"):

@@ -332,7 +332,7 @@ def _data(config: TrainConfig) -> str:
     """What the card says of the data: the maker's own words, or the names of the files."""
     if config.data_card:
         return Path(config.data_card).read_text(encoding="utf-8").strip()
-    files = ", ".join(f"`{Path(path).name}`" for path in (*config.train, *config.hashed))
+    files = ", ".join(f"`{Path(path).name}`" for path in (*config.train, *config.split, *config.hashed))
     return f"Trained on {files}, from `{Path(config.base).name}`. Whose texts these are and under which licence, whoever trained it must say."
 
 

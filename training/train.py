@@ -281,13 +281,13 @@ def claim(output: Path, config: TrainConfig, records: Sequence[Record]) -> None:
 
 def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record], list[Record]]:
     """The records to train on and those held out; lines set aside are told on standard error."""
-    corpus = _told(read_corpus([Path(path) for path in config.train], themes))
-    if not corpus.records:
-        raise ConfigError(f"nothing to train on: {', '.join(config.train) or 'key train is empty'}")
-    if config.dev:
-        parts = {"train": corpus.records, "dev": _told(read_corpus([Path(path) for path in config.dev], themes)).records}
-    else:
-        parts = split(corpus.records, {"train": 1 - config.dev_share, "dev": config.dev_share}, seed=str(config.seed))
+    train, dev, both = (_told(read_corpus([Path(path) for path in paths], themes)).records for paths in (config.train, config.dev, config.split))
+    if not train and not both:
+        raise ConfigError(f"nothing to train on: {', '.join((*config.train, *config.split)) or 'key train is empty'}")
+    if not config.dev and not config.split:
+        train, both = [], train
+    halves = split(both, {"train": 1 - config.dev_share, "dev": config.dev_share}, seed=str(config.seed))
+    parts = {"train": [*train, *halves["train"]], "dev": [*dev, *halves["dev"]]}
     for path in config.hashed:
         found, missing = read_hashed(Path(path), config.raw, themes)
         parts["train"] = [*parts["train"], *found]
