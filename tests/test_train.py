@@ -219,7 +219,8 @@ def test_a_share_of_split_joins_dev_and_the_rest_train(tiny_checkpoint: Path, tm
         train, held = read_sets(read_config(tmp_path / "c.toml"), read_themes())
         ids = [{record.id for record in part} for part in (train, held)]
         given, own = ({record.id for record in part} for part in (records[:5], records[5:10] if dev else []))
-        assert given <= ids[0] and own <= ids[1]
+        assert given <= ids[0]
+        assert own <= ids[1]
         assert not ids[0] & ids[1]
         assert ids[0] | ids[1] == given | own | {record.id for record in records[10:]}
         assert 5 <= len(ids[1] - own) <= 20  # 12 of 30 on average

@@ -297,7 +297,7 @@ def read_sets(config: TrainConfig, themes: Sequence[Theme]) -> tuple[list[Record
             )
     for name, records in parts.items():
         if not records:
-            raise ConfigError(f"no record is left to {name} on, of {len(corpus.records)} read; thresholds need some in dev")
+            raise ConfigError(f"no record is left to {name} on, of {sum(map(len, (train, dev, both)))} read; thresholds need some in dev")
     return parts["train"], parts["dev"]
 
 
