@@ -29,12 +29,12 @@ def test_what_stands_after_a_line_break_does_not_matter(before: str, after: str)
 
 
 def test_full_width_letters_and_digits_become_ascii() -> None:
-    for character in string.ascii_letters + string.digits + "%+-./":
+    for character in string.ascii_letters + string.digits + "%+-./$":
         assert fold(chr(ord(character) + 0xFEE0)) == character
 
 
 def test_full_width_marks_are_what_chinese_is_written_with_and_stay() -> None:
-    kept = FULL_MARKS + "。、“”‘’《》【】「」—…·＂＃＝＆＠"
+    kept = FULL_MARKS + "。、“”‘’《》【】—…·＂＃＝＆＠"
     assert fold(kept) == kept
 
 
@@ -51,6 +51,11 @@ def test_half_width_marks_become_full_width_beside_chinese_only(half: str, full:
 
 def test_a_run_of_marks_after_chinese_is_folded_whole() -> None:
     assert fold("市教育局(以下简称“局”),2024年") == "市教育局（以下简称“局”），2024年"
+
+
+def test_corner_brackets_become_quotes() -> None:
+    assert fold("會議通過「放管服」改革『二十條』") == "会议通过“放管服”改革‘二十条’"
+    assert fold("﹁局﹂﹃委﹄〝廳〞,三〜五日｡") == "“局”‘委’“厅”，三～五日。"
 
 
 @pytest.mark.parametrize("space", "\u3000\xa0\u2002\u2003\u2009\u202f\u205f\t")
@@ -84,5 +89,6 @@ def test_a_mixed_line_folds_all_at_once() -> None:
 def test_only_chinese_letters_spaces_and_marks_are_ever_changed() -> None:
     changed = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000 and fold(chr(code)) != chr(code)]
     assert len(changed) > 4000
-    full_width = {chr(ord(character) + 0xFEE0) for character in string.ascii_letters + string.digits + "%+-./"}
-    assert {one for one in changed if unicodedata.category(one) != "Lo"} == full_width | set("\u3000\xa0\u2002\u2003\u2009\u202f\u205f\t")
+    full_width = {chr(ord(character) + 0xFEE0) for character in string.ascii_letters + string.digits + "%+-./$"}
+    others = set("「」『』﹁﹂﹃﹄〝〞｡〜\u3000\xa0\u2002\u2003\u2009\u202f\u205f\t")
+    assert {one for one in changed if unicodedata.category(one) != "Lo"} == full_width | others

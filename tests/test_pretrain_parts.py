@@ -16,7 +16,7 @@ from training.beginnings import begin_with_neighbours, cooccurrence_vectors
 from training.config import ConfigError
 from training.masking import Collator, choose
 from training.objectives import MaskedModel, ReplacedModel, encoder_config
-from training.optimizers import MuonWithAdamW
+from training.optimizers import MuonWithAdamW, muon_with_adamw
 from training.packing import WORD_START, RowArray, held_out, pack, word_starts
 from training.pretrain_config import PretrainConfig, read_pretrain_config
 from training.texts import text_files
@@ -55,6 +55,7 @@ def test_a_vocabulary_of_usual_size_has_the_characters_of_names_that_the_texts_l
     assert len(common_characters()) == 6763
     tokenizer = make_tokenizer([fold(text) for text in TEXTS], 8192)
     assert "[UNK]" not in tokenizer.encode("邕宁 郯城 睢阳 濮阳 昱 珏", add_special_tokens=False).tokens
+    assert "[UNK]" not in tokenizer.encode(fold("＄100、￥20 ^ ` ① Ⅶ 《『“"), add_special_tokens=False).tokens
 
 
 def test_transformers_loads_the_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_replaced_tokens_are_learnt_to_be_found(tokenizer: Tokenizer, texts: Pat
     rows = pack([str(texts)], tokenizer, 64, tmp_path)
     make = collator(rows, tokenizer, noise=False)
     model = ReplacedModel(encoder_config(tokenizer.get_vocab_size(), 32, 2, 2, 64, 64), generator_layers=1, detection_weight=50.0)
-    optimizer = MuonWithAdamW(model, 3e-3, 0.0)
+    optimizer = muon_with_adamw(model, 3e-3, 0.0)
     losses = []
     for _ in range(40):
         output = model(**make(range(4)))
@@ -229,7 +230,7 @@ def test_replaced_tokens_are_learnt_to_be_found(tokenizer: Tokenizer, texts: Pat
 def test_muon_takes_the_matrices_of_the_layers_and_its_state_can_be_read_back() -> None:
     torch.manual_seed(0)
     model = MaskedModel(encoder_config(50, 16, 1, 2, 32, 16))
-    optimizer = MuonWithAdamW(model, 1e-2, 0.0)
+    optimizer = muon_with_adamw(model, 1e-2, 0.0)
     # Of a layer: query, key, value, output, and the two of the feed-forward part.
     assert len(optimizer.param_groups[0]["params"]) == 6
     batch = {"input_ids": torch.randint(5, 50, (2, 8)), "original_ids": torch.randint(5, 50, (2, 8)), "positions": torch.tensor([1, 9])}
@@ -245,7 +246,7 @@ def test_muon_takes_the_matrices_of_the_layers_and_its_state_can_be_read_back() 
     step(optimizer)
     once = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.load_state_dict(kept)
-    fresh = MuonWithAdamW(model, 1e-2, 0.0)
+    fresh = muon_with_adamw(model, 1e-2, 0.0)
     fresh.load_state_dict(state)
     step(fresh)
     for name, tensor in model.state_dict().items():

@@ -168,11 +168,17 @@ def test_a_base_that_is_none_is_told(tmp_path: Path) -> None:
         new_network(str(tmp_path), read_themes())
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_killed_run_goes_on_from_its_last_checkpoint(
+    optimizer: str, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     records = write_records(tmp_path / "records.jsonl", starter_records(60))
-    config = tiny_config(tiny_checkpoint, tmp_path / "run", records, save_steps=2, max_steps=4)
+    config = tiny_config(tiny_checkpoint, tmp_path / "run", records, save_steps=2, max_steps=4, optimizer=optimizer)
     train(config)
     weights = (tmp_path / "run" / "network" / NETWORK).read_bytes()
+    state = torch.load(tmp_path / "run" / "gold" / "checkpoint-4" / "optimizer.pt", weights_only=True)
+    # Of each of the two layers: query, key, value, output, and the two of the feed-forward part.
+    assert len(state["muon"]["state"] if "muon" in state else ()) == (12 if optimizer == "muon" else 0)
     for left in (tmp_path / "run" / "network").iterdir():
         left.unlink()
     capsys.readouterr()

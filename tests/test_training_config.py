@@ -50,6 +50,7 @@ def test_a_base_that_is_no_folder_is_a_checkpoints_name(tmp_path: Path) -> None:
         (ENOUGH + 'dev = "dev.jsonl"', "key 'dev': expected a list of texts, got 'dev.jsonl'"),
         (ENOUGH + "raw = [1]", "key 'raw': expected a list of texts, got [1]"),
         (ENOUGH + 'bf16 = "maybe"', "key 'bf16': expected auto, yes or no, got 'maybe'"),
+        (ENOUGH + 'optimizer = "sgd"', "key 'optimizer': expected adamw or muon, got 'sgd'"),
         (ENOUGH.replace('"encoder"', '"./encoder"'), "key 'base': no folder './encoder'"),
         ("base = ", "not TOML: "),
     ],

@@ -11,6 +11,10 @@ class ConfigError(ValueError):
     """A configuration does not say what it must; the message names the file and the key."""
 
 
+CHOICES = {"optimizer": ("adamw", "muon"), "bf16": ("auto", "yes", "no")}
+"""Keys that take one of a few words."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """What a training run depends on. Paths are relative to the configuration file.
@@ -35,6 +39,7 @@ class TrainConfig:
         epochs: Passes over ``train``.
         silver_learning_rate: Peak, for the encoder, in the silver phase; warm-up, then constant.
         batch_size: Paragraphs a step.
+        optimizer: "adamw", or "muon" (orthogonalized momentum) for the encoder's matrices and AdamW for the rest.
         learning_rate: Peak, for the encoder; linear warm-up and decay to 0.
         head_learning_rate: Peak, for the new heads.
         warmup_share: Share of the steps spent warming up.
@@ -72,6 +77,7 @@ class TrainConfig:
     substitute: float = 0.0
     epochs: int = 10
     batch_size: int = 16
+    optimizer: str = "adamw"
     learning_rate: float = 3e-4
     head_learning_rate: float = 1e-3
     silver_learning_rate: float = 5e-4
@@ -126,8 +132,9 @@ def read_config(path: Path) -> TrainConfig:
         ConfigError: If it is no TOML, lacks a key, has an unknown one, or a value has the wrong type.
     """
     checked = read_values(path, TrainConfig)
-    if checked.get("bf16", "auto") not in ("auto", "yes", "no"):
-        raise ConfigError(f"{path}: key 'bf16': expected auto, yes or no, got {checked['bf16']!r}")
+    for name, choices in CHOICES.items():
+        if name in checked and checked[name] not in choices:
+            raise ConfigError(f"{path}: key {name!r}: expected {', '.join(choices[:-1])} or {choices[-1]}, got {checked[name]!r}")
     folder = path.resolve().parent
     for name in ("train", "dev", "split", "test", "raw", "hashed", "auxiliary"):
         checked[name] = tuple(str((folder / one).resolve()) for one in checked.get(name, ()))

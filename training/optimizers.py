@@ -1,6 +1,6 @@
-"""The optimizers of pre-training."""
+"""The optimizers of pre-training and training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,23 +10,19 @@ from torch import nn
 class MuonWithAdamW(torch.optim.Optimizer):
     """Muon (Jordan et al., 2024) for the matrices of attention and feed-forward layers, AdamW for embeddings, heads, norms and biases.
 
-    Muon's steps are scaled to AdamW's size (Liu et al., 2025), so both take one learning rate.
+    Muon's steps are scaled to AdamW's size (Liu et al., 2025), so rates that suit the one suit the other.
 
     Args:
-        model: Its ``bert.encoder`` and, where there is one, ``generator`` hold those matrices.
-        learning_rate: Of both.
-        weight_decay: Of both.
+        matrices: Muon's.
+        learning_rate: Muon's.
+        weight_decay: Muon's.
+        adamw: Holds the other parameters.
     """
 
-    def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float) -> None:
-        matrices: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
-        for name, parameter in model.named_parameters():
-            inside = name.startswith(("bert.encoder.", "generator.")) and parameter.ndim == 2
-            (matrices if inside else rest).append(parameter)
+    def __init__(self, matrices: Sequence[nn.Parameter], learning_rate: float, weight_decay: float, adamw: torch.optim.AdamW) -> None:
         self.muon = torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
-        self.adamw = adamw(rest, learning_rate, weight_decay)
-        super().__init__([*matrices, *rest], {})
+        self.adamw = adamw
+        super().__init__([*matrices, *(parameter for group in adamw.param_groups for parameter in group["params"])], {})
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -60,6 +56,19 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self.adamw.load_state_dict(state_dict["adamw"])
 
 
+def matrices_and_rest(model: nn.Module) -> tuple[list[nn.Parameter], dict[str, nn.Parameter]]:
+    """What Muon trains, the matrices of ``model.bert.encoder`` and, where there is one, ``model.generator``; and the other parameters by name."""
+    named = dict(model.named_parameters())
+    inside = {name for name, parameter in named.items() if name.startswith(("bert.encoder.", "generator.")) and parameter.ndim == 2}
+    return [named[name] for name in named if name in inside], {name: parameter for name, parameter in named.items() if name not in inside}
+
+
 def adamw(parameters: Any, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW as pre-training wants it: a shorter memory of squares, as batches are small."""
     return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, betas=(0.9, 0.98), fused=True)
+
+
+def muon_with_adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> MuonWithAdamW:
+    """Both over a model in pre-training, with one rate."""
+    matrices, rest = matrices_and_rest(model)
+    return MuonWithAdamW(matrices, learning_rate, weight_decay, adamw(rest.values(), learning_rate, weight_decay))

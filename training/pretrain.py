@@ -36,7 +36,7 @@ from training.beginnings import begin_with_neighbours, cooccurrence_vectors, loo
 from training.config import ConfigError
 from training.masking import Collator
 from training.objectives import MaskedModel, ReplacedModel, encoder_config, new_model
-from training.optimizers import MuonWithAdamW, adamw
+from training.optimizers import adamw, muon_with_adamw
 from training.packing import RowArray, held_out, pack
 from training.pretrain_config import PretrainConfig, read_pretrain_config
 from training.runtime import attention, use_bf16
@@ -96,7 +96,7 @@ class PretrainTrainer(Trainer):
             network, settings = self.model, self._settings
             assert network is not None
             if settings.optimizer == "muon":
-                self.optimizer = MuonWithAdamW(network, settings.learning_rate, settings.weight_decay)
+                self.optimizer = muon_with_adamw(network, settings.learning_rate, settings.weight_decay)
             else:
                 self.optimizer = adamw(network.parameters(), settings.learning_rate, settings.weight_decay)
         return self.optimizer

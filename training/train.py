@@ -36,6 +36,7 @@ from training.dataset import AUXILIARY_TAGS, ParagraphDataset, Substitution, Tra
 from training.hashed import read_hashed
 from training.linear import attach, fit_linear, linear_logits, scales
 from training.linear_tags import attach_tags, best_scale, fit_tags, linear_tag_logits
+from training.optimizers import MuonWithAdamW, matrices_and_rest
 from training.runtime import TorchSession, reference_classifier, use_bf16
 from training.scoring import gold_themes
 from training.silver import make_silver
@@ -62,25 +63,24 @@ class ByLength(LengthGroupedSampler):
 
 
 class LanmuTrainer(Trainer):
-    """A Trainer with a higher rate for the heads, and batches of like length."""
+    """A Trainer with a rate of their own for the heads, batches of like length, and Muon for the encoder's matrices where it is asked for."""
 
-    def __init__(self, *args: Any, head_learning_rate: float, lengths: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, optimizer: str, head_learning_rate: float, lengths: Sequence[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_learning_rate, self._lengths = head_learning_rate, lengths
+        self._kind, self._head_learning_rate, self._lengths = optimizer, head_learning_rate, lengths
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW in two groups: the pre-trained encoder, and what starts anew."""
+        """AdamW in two groups, the pre-trained encoder and what starts anew; or Muon for the encoder's matrices, and AdamW for the rest."""
         if self.optimizer is None:
-            arguments, network = self.args, self.model
+            rate, decay, network = self.args.learning_rate, self.args.weight_decay, self.model
             assert network is not None
+            matrices, rest = matrices_and_rest(network) if self._kind == "muon" else ([], dict(network.named_parameters()))
             groups: dict[bool, list[Tensor]] = {True: [], False: []}
-            for name, parameter in network.named_parameters():
+            for name, parameter in rest.items():
                 groups[name.startswith("bert.")].append(parameter)
-            self.optimizer = torch.optim.AdamW(
-                [{"params": groups[True], "lr": arguments.learning_rate}, {"params": groups[False], "lr": self._head_learning_rate}],
-                weight_decay=arguments.weight_decay,
-                fused=True,
-            )
+            encoder, heads = {"params": groups[True], "lr": rate}, {"params": groups[False], "lr": self._head_learning_rate}
+            adamw = torch.optim.AdamW([encoder, heads], weight_decay=decay, fused=True)
+            self.optimizer = MuonWithAdamW(matrices, rate, decay, adamw) if matrices else adamw
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
@@ -139,6 +139,7 @@ def run_phase(
         args=arguments,
         train_dataset=items,
         data_collator=collate,
+        optimizer=config.optimizer,
         head_learning_rate=config.head_learning_rate,
         lengths=items.lengths,
         callbacks=[clock],

@@ -21,10 +21,18 @@ def common_characters() -> list[str]:
     return [one for code in codes if (one := code.decode("gb2312", errors="ignore"))]
 
 
+def common_symbols() -> list[str]:
+    """Marks, digits and small letters of ASCII, and the signs of quotations, numbers and lists: wanted also where the texts lack them."""
+    ascii_ones = [chr(code) for code in range(0x21, 0x7F) if not chr(code).isupper()]
+    small_roman, circled = map(chr, range(0x2170, 0x217C)), map(chr, range(0x2460, 0x2474))
+    marks, signs = "，。、；：？！“”‘’（）《》〈〉【】〔〕「」『』…—–·～", "￥¥€£℃°′″‰§№×÷±≤≥←↑→↓■□●○◆◇★☆※▲△"
+    return [*ascii_ones, *marks, *signs, *small_roman, *circled]
+
+
 def make_tokenizer(folded: Iterable[str], size: int) -> Tokenizer:
     """Count ``folded`` texts and draw a vocabulary of at most ``size`` entries.
 
-    Characters of GB 2312 come in whatever their number; others where they stand in the texts twice. Letters are lower-case, without
+    Characters of GB 2312 and common signs come in whatever their number; others where they stand in the texts twice. Letters are lower-case, without
     accents; numbers and Latin words are cut into the pieces that are common.
     """
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -35,7 +43,7 @@ def make_tokenizer(folded: Iterable[str], size: int) -> Tokenizer:
         vocab_size=size,
         min_frequency=LEAST_COUNT,
         limit_alphabet=max(1, size - _NOT_PIECES),
-        initial_alphabet=common_characters() if size > 8000 else [],
+        initial_alphabet=[*common_characters(), *common_symbols()] if size > 8000 else [],
         special_tokens=list(SPECIAL),
         show_progress=False,
     )
