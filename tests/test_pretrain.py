@@ -16,7 +16,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from model.folding import fold
 from tests.tiny import starter_records, tiny_config, write_records
-from training.pretrain import CURVE, command, read_curve
+from training.pretrain import command
+from training.pretrain_progress import CURVE, read_curve
 from training.train import train
 
 SETTINGS = {

@@ -23,9 +23,10 @@ from model.tags import NO_TRANSITIONS
 from tests.tiny import starter_records, tiny_config, write_records
 from training.base import load_network, new_network
 from training.config import ConfigError, read_config
-from training.export import Figures, ParityError, RowQuantizedEmbedding, check_parity, export_run, to_onnx
+from training.export import Figures, ParityError, check_parity, export_run
 from training.labelling import BundleLabeller
 from training.linear_tags import transitions_of
+from training.onnx_graph import RowQuantizedEmbedding, to_onnx
 from training.runtime import TorchSession, reference_classifier
 from training.scoring import department_f1, macro_f1
 from training.train import Clock, command, read_sets, train
