@@ -26,7 +26,7 @@ from training.spans import match_spans
 
 PARAMETERS = {"c1": 0.05, "c2": 0.02, "feature.possible_transitions": False}
 """L1 and L2 regularization (elastic net), and only steps between tags that were seen."""
-SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 """Weights of the part against the network that are tried."""
 _LEXICON_REACH = 2  # at most REACH
 # Where, counted from a token, an n-gram of 1, 2, 3, … tokens may begin: the whole of it stands within REACH.
