@@ -10,7 +10,7 @@ from transformers.utils.generic import ModelOutput
 
 from model.lexicon import LEXICON_CHANNELS, LEXICON_ROWS
 from model.ngrams import LONGEST
-from model.tags import TAGS
+from model.tags import ALLOWED, TAGS
 
 REACH = 3
 """How many tokens before and after an n-gram's first its weights speak of, in the department head's linear part."""
@@ -29,6 +29,7 @@ class LanmuConfig(BertConfig):
         ngram_rows: Rows of the theme head's linear part, a listed n-gram each and one for none; 0 for no such part.
         tag_ngram_rows: Likewise, of the department head's linear part.
         theme_loss_weight: Weight of the theme loss against the department loss.
+        tag_loss: The department loss: "token", of each token for itself, or "field", of the whole sequence of tags.
     """
 
     model_type = "lanmu"
@@ -42,6 +43,7 @@ class LanmuConfig(BertConfig):
         ngram_rows: int = 0,
         tag_ngram_rows: int = 0,
         theme_loss_weight: float = 1.0,
+        tag_loss: str = "token",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -52,6 +54,7 @@ class LanmuConfig(BertConfig):
         self.ngram_rows = ngram_rows
         self.tag_ngram_rows = tag_ngram_rows
         self.theme_loss_weight = theme_loss_weight
+        self.tag_loss = tag_loss
 
 
 @dataclass
@@ -177,6 +180,8 @@ class LanmuModel(BertPreTrainedModel):
         self.dropout = nn.Dropout(dropout)
         self.local = LocalFeatures(config.hidden_size, config.local_width, config.lexicon_width, dropout) if config.local_width else None
         self.tag_head = nn.Linear(config.hidden_size + config.local_width, len(TAGS))
+        # What a step from tag to tag adds, learnt with the loss "field". Read by the decoder, as are the linear part's own.
+        self.tag_steps = nn.Parameter(torch.zeros(len(TAGS), len(TAGS)))
         self.auxiliary_head = nn.Linear(config.hidden_size + config.local_width, config.auxiliary_tags) if config.auxiliary_tags else None
         # Added to the characters that the encoder reads. From zero, so that an encoder that knows none begins as it was.
         self.lexicon = nn.Embedding(LEXICON_ROWS, config.hidden_size) if config.lexicon_width else None
@@ -231,7 +236,8 @@ class LanmuModel(BertPreTrainedModel):
             if theme_labels is not None:
                 loss = loss + self.config.theme_loss_weight * theme_loss(theme_logits, theme_labels)
             if tag_labels is not None:
-                loss = loss + tag_loss(tag_logits, tag_labels)
+                field = self.config.tag_loss == "field"
+                loss = loss + (field_loss(tag_logits, tag_labels, self.tag_steps) if field else tag_loss(tag_logits, tag_labels))
             if auxiliary_labels is not None and self.auxiliary_head is not None:
                 loss = loss + tag_loss(self.auxiliary_head(dropped), auxiliary_labels)
         return LanmuOutput(loss=loss, theme_logits=theme_logits, tag_logits=tag_logits)
@@ -248,3 +254,28 @@ def tag_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy over the known tokens; 0 where none is known."""
     flat, target = logits.float().flatten(0, 1), labels.flatten()
     return nn.functional.cross_entropy(flat, target, ignore_index=IGNORE, reduction="sum") / (target != IGNORE).sum().clamp(min=1)
+
+
+def field_loss(logits: Tensor, labels: Tensor, steps: Tensor) -> Tensor:
+    """Negative log-likelihood a token of the tag sequences; 0 where none is known. A linear-chain conditional random field (Lafferty et al., 2001).
+
+    A window may begin or end inside a name, so any tag may be a sequence's first or last.
+
+    Args:
+        logits: ``[B, L, K]``.
+        labels: ``[B, L]``; ``IGNORE`` at each row's first place, then its N tags, then ``IGNORE``; throughout where its tags are unknown.
+        steps: ``[K, K]``, what a step from tag ``row`` to tag ``column`` adds; those that are not allowed are as good as impossible.
+    """
+    rows = (labels[:, 1:2] != IGNORE).nonzero()[:, 0]
+    tags = labels[rows, 1:]
+    known = tags != IGNORE
+    longest = int(known.sum(dim=1).max()) if len(rows) else 0
+    if not longest:
+        return logits.float().sum() * 0.0
+    tags, known, scores = tags[:, :longest].clamp(min=0), known[:, :longest], logits[rows, 1 : longest + 1].float()
+    steps = steps.float().masked_fill(~torch.from_numpy(ALLOWED).to(steps.device), -1e4)
+    total = scores[:, 0]  # of all sequences up to a token, by its tag
+    for i in range(1, longest):
+        total = torch.where(known[:, i, None], torch.logsumexp(total[:, :, None] + steps, dim=1) + scores[:, i], total)
+    given = (scores.gather(2, tags[:, :, None])[:, :, 0] * known).sum() + (steps[tags[:, :-1], tags[:, 1:]] * known[:, 1:]).sum()
+    return (torch.logsumexp(total, dim=1).sum() - given) / known.sum()

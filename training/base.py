@@ -24,7 +24,7 @@ PRETRAINING = "pretraining.json"
 """In an encoder's folder: the settings, the tokens read and the curve."""
 _TABLES = ("word_embeddings.weight", "linear_tags.table.weight")
 _SCALE = ".scale"
-_NOT_THE_ENCODERS = ("themes", "auxiliary_tags", "theme_loss_weight", "model_type", "architectures", "dtype", "torch_dtype")
+_NOT_THE_ENCODERS = ("themes", "auxiliary_tags", "theme_loss_weight", "tag_loss", "model_type", "architectures", "dtype", "torch_dtype")
 
 
 def new_network(
@@ -36,6 +36,7 @@ def new_network(
     lexicon_width: int = 0,
     auxiliary_tags: int = 0,
     theme_loss_weight: float = 1.0,
+    tag_loss: str = "token",
 ) -> LanmuModel:
     """Build the network and fill it from ``base``.
 
@@ -60,7 +61,7 @@ def new_network(
     if not ours:
         settings |= {"local_width": local_width, "lexicon_width": lexicon_width}
         settings["num_hidden_layers"] = min(layers or settings["num_hidden_layers"], settings["num_hidden_layers"])
-    config = LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, theme_loss_weight=theme_loss_weight, **settings)
+    config = LanmuConfig(themes=len(themes), auxiliary_tags=auxiliary_tags, theme_loss_weight=theme_loss_weight, tag_loss=tag_loss, **settings)
     config._attn_implementation = attention()
     network = LanmuModel(config).float()
     if ours:

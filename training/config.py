@@ -11,7 +11,7 @@ class ConfigError(ValueError):
     """A configuration does not say what it must; the message names the file and the key."""
 
 
-CHOICES = {"optimizer": ("adamw", "muon"), "bf16": ("auto", "yes", "no")}
+CHOICES = {"optimizer": ("adamw", "muon"), "tag_loss": ("token", "field"), "bf16": ("auto", "yes", "no")}
 """Keys that take one of a few words."""
 
 
@@ -51,6 +51,7 @@ class TrainConfig:
         tag_iterations: Iterations that fit the department head's linear part, after the gold phase; 0 for none. A bundle as base keeps its own.
         layers: Layers of the base's encoder to keep, the lowest; 0 for all. A bundle as base keeps its own.
         theme_loss_weight: Weight of the theme loss against the department loss.
+        tag_loss: The department loss: "token", of each token for itself, or "field", of whole tag sequences (a conditional random field).
         window_tokens: Longest window in tokens, the special tokens included.
         overlap_tokens: Tokens that neighbouring windows share.
         seed: Seeds everything random.
@@ -90,6 +91,7 @@ class TrainConfig:
     tag_iterations: int = 0
     layers: int = 0
     theme_loss_weight: float = 1.0
+    tag_loss: str = "token"
     window_tokens: int = 384
     overlap_tokens: int = 96
     seed: int = 42

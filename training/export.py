@@ -144,7 +144,7 @@ def _build(
     network = load_network(trained)
     check_ngrams(network, trained)
     save_network(network, folder, themes, small=True)
-    steps = transitions_of(network.linear_tags)
+    steps = transitions_of(network.linear_tags, own=network.tag_steps)
     neutral = tuple(Calibration() for _ in themes)
 
     def measured(session: Session) -> tuple[Figures, tuple[Calibration, ...], float]:

@@ -21,7 +21,7 @@ from model.lexicon import LEXICON_ROWS, NOWHERE
 from model.network import REACH, LanmuModel, LinearTags
 from model.ngrams import LONGEST, NgramIndex, ngram_hashes
 from model.session import FloatArray
-from model.tags import ALLOWED, NO_TRANSITIONS, TAGS, O, Transitions, spans_to_tags
+from model.tags import ALLOWED, TAGS, O, Transitions, spans_to_tags
 from training.spans import match_spans
 
 PARAMETERS = {"c1": 0.05, "c2": 0.02, "feature.possible_transitions": False}
@@ -102,11 +102,17 @@ def token_features(window: Window) -> Iterator[list[str]]:
         yield features
 
 
-def transitions_of(part: LinearTags | None, scale: float = 1.0) -> Transitions:
-    """The scores of steps between tags, for the decoder; all 0 where there is no part."""
-    if part is None:
-        return NO_TRANSITIONS
-    return tuple(tuple(round(scale * float(value), 4) for value in row) for row in part.transitions)
+def transitions_of(part: LinearTags | None, scale: float = 1.0, own: torch.Tensor | None = None) -> Transitions:
+    """The scores of steps between tags, for the decoder: the part's, weighed, and ``own``, ``[K, K]``, that the network learnt.
+
+    From outside to outside it is 0.
+    """
+    total = np.zeros((len(TAGS), len(TAGS)))
+    if part is not None:
+        total += scale * part.transitions.detach().numpy()
+    if own is not None:
+        total += np.where(ALLOWED, own.detach().numpy() - float(own[O, O]), 0.0)  # a constant added to every step changes no sequence's rank
+    return tuple(tuple(round(float(value), 4) for value in row) for row in total)
 
 
 def linear_tag_logits(part: LinearTags, index: NgramIndex, encoding: Encoding) -> FloatArray:
@@ -120,7 +126,12 @@ def linear_tag_logits(part: LinearTags, index: NgramIndex, encoding: Encoding) -
 
 
 def best_scale(
-    records: Sequence[Record], encodings: Sequence[Encoding], network: Sequence[FloatArray], own: Sequence[FloatArray], part: LinearTags
+    records: Sequence[Record],
+    encodings: Sequence[Encoding],
+    network: Sequence[FloatArray],
+    own: Sequence[FloatArray],
+    part: LinearTags,
+    steps: torch.Tensor | None = None,
 ) -> tuple[float, float]:
     """The weight of the part, among :data:`SCALES`, with the best exact-span F1 on held-out records, and that F1; the smaller where two are alike.
 
@@ -129,12 +140,14 @@ def best_scale(
         encodings: Theirs.
         network: Of each, ``[tokens, K]`` logits of the network.
         own: Likewise, the part's.
+        part: The part.
+        steps: ``[K, K]`` between tags that the network learnt.
     """
     best = (0.0, -1.0)
     for scale in SCALES:
         logits = [np.asarray(first + scale * second, np.float32) for first, second in zip(network, own, strict=True)]
         right, wrong = 0, 0
-        for record, found in zip(records, decode_all(encodings, logits, 1.0, transitions_of(part, scale)), strict=True):
+        for record, found in zip(records, decode_all(encodings, logits, 1.0, transitions_of(part, scale, steps)), strict=True):
             if record.departments is None:
                 continue
             gold = [(span.start, span.end) for span in record.departments]

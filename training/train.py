@@ -182,6 +182,7 @@ def train(config: TrainConfig) -> Path:
         config.lexicon_width,
         auxiliary_tags=len(AUXILIARY_TAGS) if auxiliary else 0,
         theme_loss_weight=config.theme_loss_weight,
+        tag_loss=config.tag_loss,
     )
     check_ngrams(network, folder)
     losses: dict[str, list[tuple[int, float]]] = {}
@@ -249,7 +250,7 @@ def add_linear_parts(
         click.echo("departments' linear part: fitting")
         hashes, part = fit_tags(records, encoder, config.tag_iterations, config.seed)
         own = [linear_tag_logits(part, NgramIndex(departments=hashes), encoding) for encoding in encodings]
-        scale, f1 = best_scale(dev, encodings, [one.tag_logits for one in scores], own, part)
+        scale, f1 = best_scale(dev, encodings, [one.tag_logits for one in scores], own, part, network.tag_steps)
         click.echo(f"departments' linear part: {len(hashes)} n-grams, weight {scale:.2f}, F1 {f1:.4f}")
         if scale:
             attach_tags(network, part, scale)
