@@ -5,6 +5,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def encoder(tiny_checkpoint: Path) -> Encoder:
 
 def network(vocabulary: int, weight: float = 1.0, auxiliary_tags: int = 0) -> LanmuModel:
     torch.manual_seed(3)
-    sizes = {"vocab_size": vocabulary, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes: dict[str, Any] = {"vocab_size": vocabulary, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     made = LanmuModel(LanmuConfig(themes=2, theme_loss_weight=weight, auxiliary_tags=auxiliary_tags, local_width=8, **sizes))
     made.eval()
     return made
