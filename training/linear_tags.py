@@ -111,7 +111,8 @@ def transitions_of(part: LinearTags | None, scale: float = 1.0, own: torch.Tenso
     if part is not None:
         total += scale * part.transitions.detach().numpy()
     if own is not None:
-        total += np.where(ALLOWED, own.detach().numpy() - float(own[O, O]), 0.0)  # a constant added to every step changes no sequence's rank
+        learnt = own.detach().numpy()
+        total += np.where(ALLOWED, learnt - learnt[O, O], 0.0)  # a constant added to every step changes no sequence's rank
     return tuple(tuple(round(float(value), 4) for value in row) for row in total)
 
 
