@@ -51,7 +51,8 @@ class TrainConfig:
         tag_iterations: Iterations that fit the department head's linear part, after the gold phase; 0 for none. A bundle as base keeps its own.
         layers: Layers of the base's encoder to keep, the lowest; 0 for all. A bundle as base keeps its own.
         theme_loss_weight: Weight of the theme loss against the department loss.
-        tag_loss: The department loss: "token", of each token for itself, or "field", of whole tag sequences (a conditional random field).
+        tag_loss: The department loss: "token", of each token for itself, or "field", of whole tag sequences (a conditional random field). A bundle
+            as base wants the one that it was trained with: its steps between tags stay.
         window_tokens: Longest window in tokens, the special tokens included.
         overlap_tokens: Tokens that neighbouring windows share.
         seed: Seeds everything random.
